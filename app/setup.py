@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""The compiled rooms: every .pyx below src/ becomes an extension module."""
+
+import sys
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE / "src"
+
+# What a module links with beyond libc.
+LIBRARIES = {"stratum1.ntp.auth": ["crypto"]}
+
+
+def extensions() -> list[Extension]:
+    found = []
+    for pyx in sorted(SOURCE.rglob("*.pyx")):
+        name = ".".join(pyx.relative_to(SOURCE).with_suffix("").parts)
+        found.append(
+            Extension(
+                name,
+                [str(pyx.relative_to(HERE))],
+                libraries=LIBRARIES.get(name, []),
+                extra_compile_args=["-O2", "-Wall", "-Wno-unused-function"],
+                define_macros=[("_GNU_SOURCE", None)],
+            )
+        )
+    return found
+
+
+setup(
+    ext_modules=cythonize(
+        extensions(),
+        include_path=[str(SOURCE)],
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "embedsignature": True,
+            "initializedcheck": False,
+        },
+        build_dir="build/cython" if "sdist" not in sys.argv else None,
+        nthreads=0,
+    )
+)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""Where things lie: the one place that knows a folder.
+
+`root` is put in front of what the kernel offers (/dev, /proc, /sys, /boot), so that a test can show
+the program another machine; `run` holds what lives until power-off, `data` what survives it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    root: Path
+    run: Path
+    data: Path
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Paths:
+        """STRATUM1_ROOT, STRATUM1_RUN and STRATUM1_DATA, or the appliance's own folders."""
+        return cls(
+            root=Path(environ.get("STRATUM1_ROOT", "/")),
+            run=Path(environ.get("STRATUM1_RUN", "/run/stratum1")),
+            data=Path(environ.get("STRATUM1_DATA", "/data/stratum1")),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What a child process needs to find the same folders."""
+        return {
+            "STRATUM1_ROOT": str(self.root),
+            "STRATUM1_RUN": str(self.run),
+            "STRATUM1_DATA": str(self.data),
+        }
+
+    @property
+    def dev(self) -> Path:
+        return self.root / "dev"
+
+    @property
+    def sys(self) -> Path:
+        return self.root / "sys"
+
+    @property
+    def proc(self) -> Path:
+        return self.root / "proc"
+
+    @property
+    def boot(self) -> Path:
+        return self.root / "boot"
+
+    @property
+    def tracking(self) -> Path:
+        """The shared snapshot of the timekeeper."""
+        return self.run / "tracking"
+
+    @property
+    def responder_counters(self) -> Path:
+        """What the responder counted, for the panel, the page and the metrics."""
+        return self.run / "responder"
+
+    @property
+    def receiver_status(self) -> Path:
+        """JSON: satellites and device as gpsd tells them, written by the supervisor's watch."""
+        return self.run / "receiver.json"
+
+    @property
+    def children_status(self) -> Path:
+        """JSON: what each child process of the supervisor does, and why."""
+        return self.run / "children.json"
+
+    @property
+    def panel_picture(self) -> Path:
+        return self.run / "panel.png"
+
+    @property
+    def settings(self) -> Path:
+        return self.data / "stratum1.toml"
+
+    @property
+    def stored_drift(self) -> Path:
+        """Frequency and temperature coefficient that survive a reboot."""
+        return self.data / "drift.json"
+
+    @property
+    def hat_control(self) -> Path:
+        """Unix socket on which the simulated hat takes orders."""
+        return self.run / "hat.control"

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+"""Typed settings with defaults that need no file."""
+
+from stratum1.settings.fields import SettingsError
+from stratum1.settings.schema import Settings
+from stratum1.settings.store import Loaded, load, save
+
+__all__ = ["Loaded", "Settings", "SettingsError", "load", "save"]

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""Every setting of the appliance, with its default, limits and what it does.
+
+The defaults serve a Raspberry Pi with a common GPS hat on a home network; no file is needed.
+The page's forms and `stratum1 settings` are made from this.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from stratum1.settings.fields import SettingsError, option, parse
+
+
+def _host_name(value: str) -> str | None:
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", value):
+        return None
+    return f"{value!r} is no host name, want letters, digits and dashes, at most 63"
+
+
+def _networks(value: tuple[str, ...]) -> str | None:
+    for item in value:
+        if item == "local":
+            continue
+        try:
+            ipaddress.ip_network(item)
+        except ValueError as error:
+            return f"{item!r}: {error}; want 'local' or a network like 192.168.1.0/24"
+    return None
+
+
+def _address(value: str) -> str | None:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return f"{value!r} is no IP address"
+    return None
+
+
+def _zone(value: str) -> str | None:
+    import zoneinfo
+
+    if value == "UTC":
+        return None
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return f"{value!r} is no known time zone, want one like Europe/Berlin or UTC"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    name: str = option("stratum1", "Host name of the box, as the network sees it.", check=_host_name)
+    zone: str = option("UTC", "Time zone of displays; what is served is always UTC.", check=_zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    device: str = option("auto", "Serial device of the GPS receiver, or auto to look for it.")
+    gpsd_port: int = option(
+        2947, "TCP port on the loopback address where gpsd is asked.", minimum=1, maximum=65535
+    )
+    gpsd: str = option("gpsd", "The gpsd program, by name or path.")
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    device: str = option("auto", "Where the pulse comes in: a PPS device, a socket of simulated pulses, or auto.")
+    edge: str = option(
+        "auto", "Which edge of the pulse is the second.", choices=("auto", "assert", "clear")
+    )
+    delay_ns: int = option(
+        0,
+        "Antenna cable and interrupt latency: how late a pulse is stamped; taken off every stamp.",
+        minimum=-1_000_000,
+        maximum=1_000_000,
+        unit="ns",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Timekeeper:
+    labels: str = option(
+        "gpsd",
+        "What says which second a pulse names: gpsd's messages, or the system clock where that is known to be right to 0.4 s.",
+        choices=("gpsd", "system"),
+    )
+    steer: str = option(
+        "kernel",
+        "Whether the kernel clock is steered too, or only the correction is published.",
+        choices=("kernel", "none"),
+    )
+    bound_limit_ms: float = option(
+        10.0,
+        "Holdover ends, and nobody is served, when the error bound passes this.",
+        minimum=0.01,
+        maximum=1000.0,
+        unit="ms",
+    )
+    holdover_limit_h: float = option(
+        24.0, "Holdover ends after this time whatever the bound.", minimum=0.0, maximum=720.0, unit="h"
+    )
+    serving: bool = option(True, "False makes every answer say unsynchronised: the manual stop switch.")
+
+
+@dataclass(frozen=True, slots=True)
+class Ntp:
+    port: int = option(123, "UDP port on which time is served.", minimum=1, maximum=65535)
+    ipv4: bool = option(True, "Serve on IPv4.")
+    ipv6: bool = option(True, "Serve on IPv6.")
+    workers: int = option(0, "Answering threads; 0 = one per core, at most 4.", minimum=0, maximum=16)
+    allow: tuple[str, ...] = option(
+        ("local",), "Networks that are answered; local = private, link-local and loopback ranges.", check=_networks
+    )
+    everyone: bool = option(False, "Answer any address, as a public server does.")
+    rate_per_minute: int = option(
+        600,
+        "Requests per minute that one address may send in the long run (IPv4 /32, IPv6 /64); 0 = no limit.",
+        minimum=0,
+        maximum=10_000_000,
+    )
+    rate_burst: int = option(64, "Requests that may come at once before the rate counts.", minimum=8, maximum=1_000_000)
+    clients: int = option(4096, "Rows of the table of clients.", minimum=64, maximum=65536)
+    silent_before_first_lock: bool = option(
+        False,
+        "Answer nothing rather than 'unsynchronised' until the first lock.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    device: str = option(
+        "auto", "Where the panel is drawn: auto looks for an OLED on I2C.", choices=("auto", "picture", "none")
+    )
+    height: int = option(64, "Rows of the picture; an OLED found by auto tells its own.", minimum=32, maximum=64)
+    rotate: bool = option(False, "Turn the picture by 180 degrees.")
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    address: str = option("::", "Address on which the page is served; :: is every address.", check=_address)
+    port: int = option(80, "TCP port of the page.", minimum=1, maximum=65535)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings; each section is immutable, a change makes a new object (see `changed`)."""
+
+    system: System = field(default_factory=System)
+    receiver: Receiver = field(default_factory=Receiver)
+    pulse: Pulse = field(default_factory=Pulse)
+    timekeeper: Timekeeper = field(default_factory=Timekeeper)
+    ntp: Ntp = field(default_factory=Ntp)
+    panel: Panel = field(default_factory=Panel)
+    web: Web = field(default_factory=Web)
+
+    @classmethod
+    def from_tables(cls, tables: dict[str, Any]) -> Settings:
+        """Settings from parsed TOML or JSON; SettingsError names every bad or unknown key at once."""
+        problems: dict[str, str] = {}
+        built: dict[str, Any] = {}
+        sections = {f.name: f for f in dataclasses.fields(cls)}
+        for name, table in tables.items():
+            if name not in sections:
+                problems[name] = f"unknown section, want one of {', '.join(sections)}"
+            elif not isinstance(table, dict):
+                problems[name] = "want a section of keys"
+        for name, section in sections.items():
+            table = tables.get(name, {})
+            if isinstance(table, dict):
+                built[name] = _build_section(name, section.default_factory, table, problems)  # type: ignore[arg-type]
+        if problems:
+            raise SettingsError(problems)
+        return cls(**built)
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """Only what differs from the defaults, ready to be written as TOML."""
+        result: dict[str, dict[str, Any]] = {}
+        for section in dataclasses.fields(self):
+            values = getattr(self, section.name)
+            for item in dataclasses.fields(values):
+                value = getattr(values, item.name)
+                if value != item.default:
+                    plain = list(value) if isinstance(value, tuple) else value
+                    result.setdefault(section.name, {})[item.name] = plain
+        return result
+
+    def changed(self, path: str, value: Any) -> Settings:
+        """A copy with the key at `path` ("ntp.port") set to `value`; SettingsError when either is bad."""
+        section, _, key = path.partition(".")
+        tables = self.tables()
+        tables.setdefault(section, {})[key] = value
+        return Settings.from_tables(tables)
+
+
+def _build_section(name: str, make: type[Any], table: dict[str, Any], problems: dict[str, str]) -> Any:
+    fields = {f.name: f for f in dataclasses.fields(make)}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        path = f"{name}.{key}"
+        if key not in fields:
+            problems[path] = f"unknown key, want one of {', '.join(fields)}"
+            continue
+        try:
+            values[key] = parse(fields[key], value)
+        except ValueError as error:
+            problems[path] = str(error)
+    return make(**values)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Reading and writing the settings file, so that no power cut and no typing error loses it.
+
+A good file is copied to NAME.good whenever it was read or written; when the file itself is damaged or
+bad, the copy serves and the problem is told.  A missing file means the defaults.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import tomli_w
+
+from stratum1.settings.fields import SettingsError
+from stratum1.settings.migrate import CURRENT, migrate
+from stratum1.settings.schema import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    settings: Settings
+    problem: str = ""
+    """One line when the file could not be used as it is; empty when all is well."""
+
+
+def good_copy(path: Path) -> Path:
+    return path.with_name(path.name + ".good")
+
+
+def read(path: Path) -> Settings:
+    """The settings in the file at `path`; SettingsError when it is bad, OSError when it cannot be read."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError({str(path): f"not valid TOML: {error}"}) from None
+    return Settings.from_tables(migrate(tables))
+
+
+def load(path: Path) -> Loaded:
+    """Settings to run with, whatever state the file is in; never raises for a bad file."""
+    try:
+        settings = read(path)
+    except FileNotFoundError:
+        return Loaded(Settings())
+    except (SettingsError, OSError) as error:
+        try:
+            return Loaded(read(good_copy(path)), f"{path}: {error}; the last good settings are used")
+        except (SettingsError, OSError):
+            return Loaded(Settings(), f"{path}: {error}; the defaults are used")
+    if not _same(path, good_copy(path)):
+        try:
+            _write(good_copy(path), path.read_bytes())
+        except OSError:
+            pass  # a read-only data partition still serves its settings
+    return Loaded(settings)
+
+
+def save(path: Path, settings: Settings) -> None:
+    """Write `settings` so that after a power cut the file is either the old or the new one."""
+    data = tomli_w.dumps({"version": CURRENT, **settings.tables()}).encode("utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, data)
+    _write(good_copy(path), data)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.read_bytes() == other.read_bytes()
+    except OSError:
+        return False
+
+
+def _write(path: Path, data: bytes) -> None:
+    new = path.with_name(f"{path.name}.new.{os.getpid()}")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(fd, data)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.replace(new, path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
