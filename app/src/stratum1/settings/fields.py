@@ -43,7 +43,7 @@ _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 def parse(field: dataclasses.Field[Any], value: Any) -> Any:
     """`value` as TOML or JSON gave it, as the field holds it; ValueError says what is wrong and what is wanted."""
-    kind = type(field.default)
+    kind: Any = type(field.default)
     given = value
     if kind is tuple and isinstance(value, list):
         if not all(isinstance(item, str) for item in value):

@@ -62,18 +62,14 @@ class System:
 @dataclass(frozen=True, slots=True)
 class Receiver:
     device: str = option("auto", "Serial device of the GPS receiver, or auto to look for it.")
-    gpsd_port: int = option(
-        2947, "TCP port on the loopback address where gpsd is asked.", minimum=1, maximum=65535
-    )
+    gpsd_port: int = option(2947, "TCP port on the loopback address where gpsd is asked.", minimum=1, maximum=65535)
     gpsd: str = option("gpsd", "The gpsd program, by name or path.")
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
     device: str = option("auto", "Where the pulse comes in: a PPS device, a socket of simulated pulses, or auto.")
-    edge: str = option(
-        "auto", "Which edge of the pulse is the second.", choices=("auto", "assert", "clear")
-    )
+    edge: str = option("auto", "Which edge of the pulse is the second.", choices=("auto", "assert", "clear"))
     delay_ns: int = option(
         0,
         "Antenna cable and interrupt latency: how late a pulse is stamped; taken off every stamp.",
@@ -87,7 +83,7 @@ class Pulse:
 class Timekeeper:
     labels: str = option(
         "gpsd",
-        "What says which second a pulse names: gpsd's messages, or the system clock where that is known to be right to 0.4 s.",
+        "What says which second a pulse names: gpsd's messages, or a system clock known to be right to 0.4 s.",
         choices=("gpsd", "system"),
     )
     steer: str = option(

@@ -7,6 +7,7 @@ bad, the copy serves and the problem is told.  A missing file means the defaults
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tomllib
 from dataclasses import dataclass
@@ -51,10 +52,8 @@ def load(path: Path) -> Loaded:
         except (SettingsError, OSError):
             return Loaded(Settings(), f"{path}: {error}; the defaults are used")
     if not _same(path, good_copy(path)):
-        try:
+        with contextlib.suppress(OSError):  # a read-only data partition still serves its settings
             _write(good_copy(path), path.read_bytes())
-        except OSError:
-            pass  # a read-only data partition still serves its settings
     return Loaded(settings)
 
 

@@ -3,7 +3,7 @@
 
 import mmap
 import os
-from libc.stdint cimport INT32_MIN, int64_t, uintptr_t
+from libc.stdint cimport INT32_MIN, int64_t
 from libc.string cimport memset
 from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+# Every target does its own set-up; `make help` lists them.
+
+BIN := build/venv/bin
+PYTEST := $(BIN)/python -m pytest -c app/pyproject.toml --rootdir=.
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run lint test clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+setup: ## make this checkout ready to run (system packages, virtual environment, compiled modules)
+	@scripts/setup.sh run
+
+run: ## start the appliance with a simulated GPS hat; Ctrl-C ends it
+	@scripts/setup.sh run
+	@$(BIN)/stratum1 demo --dir build/demo
+
+lint: ## ruff, mypy --strict, cython-lint, shellcheck
+	@scripts/setup.sh test
+	@scripts/lint.sh
+
+test: lint ## lint, then every test that needs no hardware; TESTS=tests/unit picks some
+	@$(PYTEST) $(TESTS)
+
+clean: ## throw away what was built (build/, compiled modules)
+	rm -rf build app/build app/src/*.egg-info
+	find app/src -name '*.so' -delete

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""The `stratum1` command: verbs only; what a verb does stands in its own room, loaded when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Verb(NamedTuple):
+    module: str
+    """The room whose `main(argv) -> exit status` does it."""
+    help: str
+
+
+VERBS = {
+    "supervise": Verb("stratum1.supervisor.supervisor", "run the appliance: gpsd and all processes, until SIGTERM"),
+    "status": Verb("stratum1.status", "print what the panel and the page show; --json for programs"),
+    "settings": Verb("stratum1.settings.command", "show, get, set or check settings"),
+    "demo": Verb("stratum1.demo", "run the appliance on this PC with a simulated GPS hat"),
+    "hat": Verb("stratum1.simulator.hat", "the simulated GPS hat: serve it, or give it a fault"),
+    "timekeeper": Verb("stratum1.timekeeper", "process: pulses and labels to time"),
+    "responder": Verb("stratum1.responder", "process: answers NTP"),
+    "panel": Verb("stratum1.panel.main", "process: draws the panel"),
+    "web": Verb("stratum1.web.main", "process: serves the page"),
+}
+
+USAGE_ERROR = 2
+"""Exit status when what was typed makes no sense, and when a start cannot succeed as things are."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    parser = _parser()
+    if not argv:
+        parser.print_help(sys.stderr)
+        return USAGE_ERROR
+    # What follows the verb belongs to the verb, --help included.
+    verb = parser.parse_args(argv[:1]).verb
+    if verb == "version":
+        parser.parse_args(["--version"])
+    run: Callable[[list[str]], int] = importlib.import_module(VERBS[verb].module).main
+    try:
+        return run(argv[1:])
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`stratum1 status | head -1`): nothing to say, nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    from stratum1 import __version__
+
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:<{width}}  {verb.help}" for name, verb in VERBS.items())
+    parser = argparse.ArgumentParser(
+        prog="stratum1",
+        description="GPS pulses in, the time of the network out.",
+        epilog=f"verbs:\n{verbs}\n\n`stratum1 VERB --help` says more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"stratum1 {__version__}")
+    parser.add_argument("verb", choices=[*VERBS, "version"], metavar="VERB", help="what to do; see below")
+    return parser

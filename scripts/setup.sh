@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Makes this checkout ready:  setup.sh [run|test]
+#
+# System packages, a virtual environment in build/venv, the Python packages of app/pyproject.toml and the
+# compiled modules. What is done already is known by the hash of what it was made from and is not done again.
+set -eu
+
+purpose=${1:-run}
+cd "$(dirname "$0")/.."
+venv=build/venv
+stamps=build/setup
+mkdir -p "$stamps"
+
+say() { printf 'setup: %s\n' "$*"; }
+hash_of() { sha256sum "$@" | sha256sum | cut -d' ' -f1; }
+done_before() { [ -f "$stamps/$1" ] && [ "$(cat "$stamps/$1")" = "$2" ]; }
+mark() { printf '%s\n' "$2" >"$stamps/$1"; }
+
+# One setup at a time in one checkout.
+if command -v flock >/dev/null 2>&1; then
+    exec 9>"$stamps/lock"
+    flock -n 9 || { say "another setup is at work in this folder, waiting for it"; flock 9; }
+fi
+
+# 1. System packages
+missing=$(scripts/packages.sh missing "$purpose")
+if [ -n "$missing" ]; then
+    if ! command -v apt-get >/dev/null 2>&1; then
+        say "please install these (named as in Debian): $missing" >&2
+        exit 2
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        say "some system packages are missing ($missing); install them with" >&2
+        printf '\n    sudo %s/scripts/packages.sh install %s\n\n' "$PWD" "$purpose" >&2
+        say "and type the same command again" >&2
+        exit 2
+    fi
+    say "1/4 installing system packages: $missing"
+    scripts/packages.sh install "$purpose"
+fi
+
+# 2. The virtual environment; it knows its own path, so a moved checkout gets a new one.
+if ! [ -x "$venv/bin/python" ] || ! done_before venv "$PWD" || ! "$venv/bin/python" -c "" 2>/dev/null; then
+    python=$(scripts/packages.sh python) || { say "no Python 3.11 or newer with venv and headers found" >&2; exit 2; }
+    say "2/4 making a virtual environment in $venv with $("$python" --version)"
+    rm -rf "$venv"
+    rm -f "$stamps/packages-run" "$stamps/packages-test" "$stamps/extensions"
+    "$python" -m venv "$venv"
+    mark venv "$PWD"
+fi
+
+# 3. Python packages; those for tests include those for running.
+wanted=$(hash_of app/pyproject.toml scripts/setup.sh)
+if ! done_before "packages-$purpose" "$wanted" && ! done_before packages-test "$wanted"; then
+    say "3/4 installing Python packages ($purpose); the first time this takes a minute or two"
+    "$venv/bin/python" - "$purpose" >"$stamps/requirements.txt" <<'END'
+import sys, tomllib
+with open("app/pyproject.toml", "rb") as file:
+    text = tomllib.load(file)
+project = text["project"]
+# An editable install by setuptools alone takes 70.1.
+wanted = text["build-system"]["requires"] + ["setuptools>=70.1"] + project["dependencies"]
+if sys.argv[1] == "test":
+    wanted += project["optional-dependencies"]["dev"]
+print("\n".join(wanted))
+END
+    "$venv/bin/python" -m pip install --disable-pip-version-check -r "$stamps/requirements.txt" >"$stamps/pip.log" 2>&1 &
+    pip=$!
+    trap 'kill "$pip" 2>/dev/null' INT TERM
+    shown=0
+    while kill -0 "$pip" 2>/dev/null; do
+        lines=$(grep -c '^Collecting' "$stamps/pip.log" || true)
+        if [ "$lines" != "$shown" ]; then
+            printf 'setup:     %s packages found, now: %s\n' "$lines" \
+                "$(grep '^Collecting' "$stamps/pip.log" | tail -n 1 | cut -d' ' -f2)"
+            shown=$lines
+        fi
+        sleep 1
+    done
+    if ! wait "$pip"; then
+        tail -n 20 "$stamps/pip.log" >&2
+        say "Python packages could not be installed; the whole story is in $stamps/pip.log" >&2
+        exit 1
+    fi
+    trap - INT TERM
+    mark "packages-$purpose" "$wanted"
+    rm -f "$stamps/extensions"
+fi
+
+# 4. The compiled modules, beside their sources, and the `stratum1` command.
+sources=$(find app/src -name '*.pyx' -o -name '*.pxd' -o -name '*.h' | LC_ALL=C sort)
+# shellcheck disable=SC2086  # a list of file names
+wanted=$(hash_of app/setup.py app/pyproject.toml $sources)
+built=yes
+for pyx in $(printf '%s\n' "$sources" | grep 'pyx$'); do
+    set -- "${pyx%.pyx}".*.so
+    [ -e "$1" ] || built=no
+done
+if [ "$built" = no ] || ! done_before extensions "$wanted"; then
+    say "4/4 compiling $(printf '%s\n' "$sources" | grep -c 'pyx$') modules"
+    jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+    if ! { (cd app && "../$venv/bin/python" setup.py -q build_ext --inplace --parallel "$jobs") &&
+        "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e app
+    } >"$stamps/build.log" 2>&1; then
+        tail -n 30 "$stamps/build.log" >&2
+        say "the modules could not be compiled; the whole story is in $stamps/build.log" >&2
+        exit 1
+    fi
+    mark extensions "$wanted"
+    say "ready"
+fi
