@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+"""State -> what a person reads, once for panel, page, command line and logs."""
+
+from stratum1.words.clock import Moment, moment
+from stratum1.words.reasons import ANTENNA, REASONS, Said
+from stratum1.words.status import Status, describe
+from stratum1.words.units import format_bound, format_duration, format_ppm, format_seconds
+
+__all__ = [
+    "ANTENNA",
+    "REASONS",
+    "Moment",
+    "Said",
+    "Status",
+    "describe",
+    "format_bound",
+    "format_duration",
+    "format_ppm",
+    "format_seconds",
+    "moment",
+]

@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: MIT
+"""One snapshot and one reading of the time as everything that may be shown of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from stratum1.timescale import NS_PER_S, iso_utc
+from stratum1.tracking.snapshot import Antenna, Leap, Reason, Snapshot, State
+from stratum1.words.clock import moment
+from stratum1.words.reasons import ANTENNA, REASONS
+from stratum1.words.units import format_bound, format_duration, format_ppm, format_seconds
+
+# The writer publishes every second; after this it is taken for dead (TRACKING_STALE_NS of the page).
+_STALE_NS = 5 * NS_PER_S
+_STALE_RATE = 15e-6
+# Beyond this it is not even known which second it is.
+_SECOND_KNOWN_NS = NS_PER_S // 2
+_SATELLITES_NEEDED = 4
+
+_FIX = {0: "fix unknown", 1: "no fix", 2: "2D fix", 3: "3D fix"}
+_LEAP = {
+    Leap.NONE: "none announced",
+    Leap.INSERT: "second inserted",
+    Leap.DELETE: "second removed",
+    Leap.UNKNOWN: "not known",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Ready texts, and the numbers they were made of.  An empty text or None: nothing is known."""
+
+    state: str = "UNSYNCHRONISED"
+    """What is served, as one word: ACQUIRING, LOCKED, HOLDOVER or UNSYNCHRONISED."""
+    reason: str = "TIMEKEEPER_SILENT"
+    serves: bool = False
+    """Whether clients are told that this time is good."""
+    level: str = "alarm"
+    """good, busy (wait), warning (soon bad) or alarm (a person is needed)."""
+    short: str = REASONS[Reason.TIMEKEEPER_SILENT].short
+    """The reason in at most 21 characters."""
+    headline: str = REASONS[Reason.TIMEKEEPER_SILENT].headline
+    advice: str = REASONS[Reason.TIMEKEEPER_SILENT].advice
+    progress: str = ""
+    """How far the way to LOCKED is, or what is left of HOLDOVER: "3 of 4 satellites used"."""
+    detail: str = ""
+
+    time_known: bool = False
+    """False: not even the second is known, and `time` shows dashes."""
+    time: str = "--:--:--"
+    date: str = ""
+    day: str = ""
+    long_date: str = ""
+    zone: str = "UTC"
+    time_utc: str = "--:--:--"
+    date_utc: str = ""
+
+    stratum: str = "-"
+    refid: str = ""
+    offset: str = "-"
+    bound: str = "±?"
+    frequency: str = "-"
+    jitter: str = "-"
+    satellites: str = "-"
+    fix: str = ""
+    antenna: str = ""
+    receiver: str = ""
+    pulse: str = ""
+    temperature: str = "-"
+    holdover_left: str = "-"
+    leap: str = _LEAP[Leap.UNKNOWN]
+    since: str = ""
+    """How long the state has lasted: "3 h 20 min"."""
+
+    served_ns: int | None = None
+    bound_ns: int | None = None
+    stratum_number: int = 0
+    offset_ns: int | None = None
+    jitter_ns: int | None = None
+    frequency_ppm: float | None = None
+    steering_ppm: float | None = None
+    satellites_used: int = 0
+    satellites_seen: int = 0
+    fix_mode: int = 0
+    utc_valid: bool = False
+    temperature_c: float | None = None
+    holdover_left_s: int | None = None
+    since_s: int | None = None
+    leap_at_ns: int = 0
+    tai_offset_s: int = 0
+    pulses_accepted: int = 0
+    pulses_rejected: int = 0
+    steps: int = 0
+    pulse_device: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For programs: plain numbers with the unit in the key; the same keys always, None where unknown."""
+        return {
+            "state": self.state,
+            "reason": self.reason,
+            "serves": self.serves,
+            "level": self.level,
+            "headline": self.headline,
+            "advice": self.advice,
+            "progress": self.progress,
+            "detail": self.detail,
+            "time_known": self.time_known,
+            "time_utc": iso_utc(self.served_ns, 3) if self.time_known and self.served_ns is not None else None,
+            "time": self.time,
+            "date": self.date,
+            "day": self.day,
+            "zone": self.zone,
+            "served_ns": self.served_ns,
+            "bound_ns": self.bound_ns,
+            "stratum": self.stratum_number,
+            "refid": self.refid,
+            "offset_ns": self.offset_ns,
+            "jitter_ns": self.jitter_ns,
+            "frequency_ppm": self.frequency_ppm,
+            "steering_ppm": self.steering_ppm,
+            "satellites_used": self.satellites_used,
+            "satellites_seen": self.satellites_seen,
+            "fix_mode": self.fix_mode,
+            "utc_valid": self.utc_valid,
+            "antenna": self.antenna,
+            "receiver": self.receiver,
+            "pulse_device": self.pulse_device,
+            "temperature_c": self.temperature_c,
+            "holdover_left_s": self.holdover_left_s,
+            "since_s": self.since_s,
+            "leap": self.leap,
+            "leap_at_ns": self.leap_at_ns,
+            "tai_offset_s": self.tai_offset_s,
+            "pulses_accepted": self.pulses_accepted,
+            "pulses_rejected": self.pulses_rejected,
+            "steps": self.steps,
+            "texts": dict(self.rows()),
+        }
+
+    def rows(self) -> tuple[tuple[str, str], ...]:
+        """(label, text) in the order in which command line and page list them; nothing unknown is listed."""
+        state = f"{self.state} for {self.since}" if self.since else self.state
+        time = f"{self.day} {self.date} {self.time} {self.zone}" if self.time_known else "not known"
+        rows = (
+            ("State", state),
+            ("Because", self.headline),
+            ("To do", self.advice if self.level != "good" else ""),
+            ("Progress", self.progress),
+            ("Detail", self.detail),
+            ("Time", time),
+            ("UTC", f"{self.date_utc} {self.time_utc}" if self.time_known and self.zone != "UTC" else ""),
+            ("Stratum", f"{self.stratum} ({self.refid})" if self.refid else self.stratum),
+            ("Error bound", self.bound),
+            ("Offset", self.offset),
+            ("Jitter", self.jitter),
+            ("Frequency", self.frequency),
+            ("Temperature", self.temperature),
+            ("Satellites", f"{self.satellites} used, {self.fix}" if self.fix else self.satellites),
+            ("Antenna", self.antenna),
+            ("Receiver", self.receiver),
+            ("Pulse", self.pulse),
+            ("Holdover left", self.holdover_left),
+            ("Leap second", self.leap),
+        )
+        return tuple((label, text) for label, text in rows if text not in ("", "-"))
+
+    def line(self) -> str:
+        """One line for a log: "LOCKED, stratum 1, ±1.3 µs, 9 of 14 satellites: Following the pulse ..."."""
+        return f"{self.state}, stratum {self.stratum}, {self.bound}, {self.satellites} satellites: {self.headline}"
+
+
+def describe(snapshot: Snapshot | None, now: tuple[int, int, bool] | None, zone: str = "UTC") -> Status:
+    """What is to be said of `snapshot`, in the time zone `zone`.
+
+    `now` is TrackingReader.now(): served UTC (ns), error bound (ns), and whether the answer path claims this
+    time good.  The words follow that third item and not the snapshot's state, which may be the last word of
+    a timekeeper that has died: what is shown is what is served.
+    """
+    if snapshot is None or now is None:
+        return Status()
+    served, bound, good = now
+    # Both clocks of the difference are the corrected one, so steering and correction drop out.
+    age = served - (snapshot.kernel_ns + snapshot.correction_ns)
+    state, reason = _judge(snapshot, bound, good, age)
+    said = REASONS[reason]
+    antenna = ANTENNA[snapshot.antenna]
+    blame_antenna = state is not State.LOCKED and snapshot.antenna in (Antenna.OPEN, Antenna.SHORT)
+    left = _holdover_left(snapshot, bound, age) if good else None
+    known = snapshot.reference_ns != 0 and bound < _SECOND_KNOWN_NS and reason is not Reason.CLOCK_STEPPED
+    since = served - (snapshot.state_since_ns + snapshot.correction_ns) if state is snapshot.state else -1
+    measured = snapshot.pulses_accepted > 0
+    status = Status(
+        state=state.name,
+        reason=reason.name,
+        serves=good,
+        level=_level(state, reason, blame_antenna),
+        short=antenna.short if blame_antenna else said.short,
+        headline=antenna.headline if blame_antenna else said.headline,
+        advice=antenna.advice if blame_antenna else said.advice,
+        progress=_progress(snapshot, state, reason, left),
+        detail=snapshot.detail if reason is snapshot.reason else "",
+        stratum=str(snapshot.stratum) if good else "-",
+        refid=snapshot.refid.rstrip(b"\0").decode("ascii", "replace") if good else "",
+        bound=format_bound(bound) if snapshot.reference_ns else "±?",
+        offset=format_seconds(snapshot.offset_ns, signed=True) if measured else "-",
+        jitter=format_seconds(snapshot.jitter_ns) if measured else "-",
+        frequency=format_ppm(snapshot.frequency) if measured else "-",
+        satellites=f"{snapshot.satellites_used} of {snapshot.satellites_seen}",
+        fix=_FIX.get(snapshot.fix_mode, ""),
+        antenna="" if snapshot.antenna is Antenna.UNKNOWN else antenna.short.removeprefix("antenna "),
+        receiver=snapshot.receiver or "none found",
+        pulse=_pulse(snapshot, served),
+        temperature="-" if snapshot.temperature_mc is None else f"{snapshot.temperature_mc / 1000:.1f} °C",
+        holdover_left="-" if left is None else format_duration(left),
+        leap=_leap(snapshot),
+        since=format_duration(since) if since >= 0 else "",
+        served_ns=served,
+        bound_ns=bound,
+        stratum_number=snapshot.stratum if good else 0,
+        offset_ns=snapshot.offset_ns if measured else None,
+        jitter_ns=snapshot.jitter_ns if measured else None,
+        frequency_ppm=_ppm(snapshot.frequency) if measured else None,
+        steering_ppm=_ppm(snapshot.steering) if measured else None,
+        satellites_used=snapshot.satellites_used,
+        satellites_seen=snapshot.satellites_seen,
+        fix_mode=snapshot.fix_mode,
+        utc_valid=snapshot.utc_valid,
+        temperature_c=None if snapshot.temperature_mc is None else snapshot.temperature_mc / 1000,
+        holdover_left_s=None if left is None else left // NS_PER_S,
+        since_s=since // NS_PER_S if since >= 0 else None,
+        leap_at_ns=snapshot.leap_at_ns,
+        tai_offset_s=snapshot.tai_offset,
+        pulses_accepted=snapshot.pulses_accepted,
+        pulses_rejected=snapshot.pulses_rejected,
+        steps=snapshot.steps,
+        pulse_device=snapshot.pulse_device,
+    )
+    here = moment(served, zone)
+    if not known:
+        return replace(status, zone=here.zone)
+    utc = moment(served)
+    return replace(
+        status,
+        time_known=True,
+        time=here.time,
+        date=here.date,
+        day=here.day,
+        long_date=here.long_date,
+        zone=here.zone,
+        time_utc=utc.time,
+        date_utc=utc.date,
+    )
+
+
+def _judge(snapshot: Snapshot, bound: int, good: bool, age: int) -> tuple[State, Reason]:
+    """State and reason of what is served now, where the snapshot may have been overtaken by events."""
+    silent = age > _STALE_NS
+    if good:
+        # Nobody feeds pulses in any more, so this is holdover even if the last word was LOCKED.
+        return (State.HOLDOVER, Reason.TIMEKEEPER_SILENT) if silent else (snapshot.state, snapshot.reason)
+    if not snapshot.state.serves:
+        return snapshot.state, Reason.TIMEKEEPER_SILENT if silent else snapshot.reason
+    if bound > snapshot.bound_limit_ns and age >= 0:
+        return State.UNSYNCHRONISED, Reason.TIMEKEEPER_SILENT if silent else Reason.BOUND_EXCEEDED
+    kernel = snapshot.kernel_ns + age
+    if snapshot.serve_until_ns and kernel > snapshot.serve_until_ns:
+        return State.UNSYNCHRONISED, Reason.TIMEKEEPER_SILENT if silent else Reason.HOLDOVER_EXPIRED
+    return State.UNSYNCHRONISED, Reason.CLOCK_STEPPED
+
+
+def _ppm(rate: float) -> float | None:
+    return rate * 1e6 if math.isfinite(rate) else None  # JSON has no word for the others
+
+
+def _level(state: State, reason: Reason, blame_antenna: bool) -> str:
+    if state is State.LOCKED:
+        return "good"
+    if blame_antenna or state is State.UNSYNCHRONISED:
+        return "alarm"
+    if state is State.HOLDOVER:
+        return "warning"
+    waiting = (Reason.NONE, Reason.STARTING, Reason.NO_FIX, Reason.UTC_UNVERIFIED, Reason.NO_PULSE, Reason.SETTLING)
+    return "busy" if reason in waiting else "warning"
+
+
+def _progress(snapshot: Snapshot, state: State, reason: Reason, left: int | None) -> str:
+    if state is State.LOCKED:
+        return ""
+    if left is not None:
+        return f"{format_duration(left)} left"
+    if reason in (Reason.NO_FIX, Reason.FIX_LOST):
+        used, seen = snapshot.satellites_used, snapshot.satellites_seen
+        if seen < _SATELLITES_NEEDED:
+            return f"{seen}/{_SATELLITES_NEEDED} seen, {used} used"
+        return f"{seen} seen, {used}/{_SATELLITES_NEEDED} used"
+    if reason in (Reason.SETTLING, Reason.LABELS_DISAGREE, Reason.LABELS_AMBIGUOUS) and snapshot.labels_needed:
+        return f"{snapshot.labels_agreeing} of {snapshot.labels_needed} agree"
+    return ""
+
+
+def _holdover_left(snapshot: Snapshot, bound: int, age: int) -> int:
+    """How long time can be served without pulses from now (ns)."""
+    if age <= _STALE_NS:
+        return max(snapshot.holdover_left_ns - max(age, 0), 0)
+    rate = snapshot.bound_rate if snapshot.bound_rate > _STALE_RATE else _STALE_RATE
+    left = int((snapshot.bound_limit_ns - bound) / rate)
+    if snapshot.serve_until_ns:
+        left = min(left, snapshot.serve_until_ns - (snapshot.kernel_ns + age))
+    return max(left, 0)
+
+
+def _pulse(snapshot: Snapshot, served: int) -> str:
+    device = snapshot.pulse_device
+    if not snapshot.last_pulse_ns:
+        return f"{device}: never seen" if device else "no pulse input"
+    ago = served - (snapshot.last_pulse_ns + snapshot.correction_ns)
+    text = "every second" if -NS_PER_S < ago < 3 * NS_PER_S else f"last {format_duration(ago)} ago"
+    return f"{device}: {text}" if device else text
+
+
+def _leap(snapshot: Snapshot) -> str:
+    text = _LEAP[snapshot.leap]
+    if snapshot.leap in (Leap.INSERT, Leap.DELETE) and snapshot.leap_at_ns:
+        return f"{text} before {iso_utc(snapshot.leap_at_ns)[:16].replace('T', ' ')} UTC"
+    return text
