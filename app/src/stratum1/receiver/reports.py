@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+"""From gpsd's reports, one JSON object a line (gpsd_json(5)), to events.  Pure: no socket, no clock.
+
+What in a TPV says when the message came, best first, all CLOCK_REALTIME of gpsd's machine:
+`sor`, when the first byte after the pause between two bursts came; the TOFF report of the same second, when its
+time-bearing sentence had come; `rtime`, when gpsd wrote the TPV.  gpsd finds the pause only while a burst leaves one of
+a quarter of its driver's shortest cycle, and leaves `sor` standing otherwise, so an old one is no arrival.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from stratum1.receiver import naming
+from stratum1.receiver.events import Device, Epoch, Event, Gone, Sky
+from stratum1.receiver.utc import RELEASED_NS, UtcWatch, resolve_date
+from stratum1.timescale import NS_PER_MS, NS_PER_S, parse_iso_utc
+from stratum1.tracking import Reason
+
+_FIRST_NS = 0
+_LAST_NS = 7_258_118_400 * NS_PER_S
+"""1970 .. 2200: any instant outside is garbage, and int64 arithmetic stays far from its ends."""
+
+_BURST_NS = 950 * NS_PER_MS
+"""A burst is over before the next one starts, so its start is never older than this when its report comes."""
+
+_SAME_EPOCH_NS = 500 * NS_PER_MS
+"""Reports of one time that lie closer together are one epoch; a time told again later is a stuck receiver, or a leap
+second, which POSIX time counts twice."""
+
+_DECIMAL = re.compile(r"(\d{1,12})(?:\.(\d{1,18}))?", re.ASCII)
+
+
+class Interpreter:
+    """Turns one gpsd's reports into events.  Whatever the line holds, nothing is raised."""
+
+    def __init__(self, known_past_ns: int = RELEASED_NS) -> None:
+        self.known_past_ns = known_past_ns
+        self.heard = 0
+        """How many reports were about the receiver's own messages."""
+        self._utc = UtcWatch()
+        self._toff = (0, 0)
+        self._last: Epoch | None = None
+        self._device: Device | None = None
+        self._sky: Sky | None = None
+
+    def line(self, text: bytes, now_ns: int) -> list[Event]:
+        """The events in one line that gpsd wrote; `now_ns` is CLOCK_REALTIME, for reports without a time of their own."""
+        if not text.startswith(b"{"):
+            return []
+        try:
+            # Instants keep all their digits: no float ever holds one.
+            report = json.loads(text, parse_float=str)
+        except (ValueError, RecursionError):
+            return []
+        if not isinstance(report, dict):
+            return []
+        if report.get("class") in ("TPV", "SKY", "TOFF"):
+            self.heard += 1
+        match report.get("class"):
+            case "TPV":
+                return self._tpv(report, now_ns)
+            case "TOFF":
+                self._read_toff(report)
+            case "SKY":
+                return self._sky_report(report)
+            case "DEVICE":
+                return self._device_report(report)
+            case "DEVICES":
+                devices = report.get("devices")
+                rows = (
+                    [row for row in devices if isinstance(row, dict)]
+                    if isinstance(devices, list)
+                    else []
+                )
+                if not rows:
+                    return [Gone(Reason.NO_RECEIVER, "gpsd has no receiver")]
+                return [event for row in rows[:4] for event in self._device_report(row)]
+        return []
+
+    def _tpv(self, report: dict[str, Any], now_ns: int) -> list[Event]:
+        mode = _integer(report, "mode", 0, 3) or 0
+        told = _utc(report.get("time"))
+        if told is None:
+            # No time is news too: the fix may be gone, and a receiver without one may tell no time at all.
+            if mode >= 2:
+                return []
+            self._utc.epoch(now_ns, mode)
+            return [Gone(Reason.NO_FIX, "the receiver tells no time")]
+        written_ns = _instant(report.get("rtime"))
+        arrival_ns, first_byte = self._arrival(
+            report, told, now_ns if written_ns is None else written_ns
+        )
+        last = self._last
+        if (
+            last is not None
+            and last.device == _text(report, "device")
+            and self._told_again(last, told, arrival_ns)
+        ):
+            if last.fix_mode == mode:
+                return []
+            # The same burst knows more now; what it said of its arrival stays.
+            arrival_ns, first_byte = last.arrival_ns, last.first_byte
+        leap = _integer(report, "leapseconds", -1, 100)
+        if leap is not None:
+            self._utc.leap_seconds(leap)
+        utc_valid, leap_seconds, fix_age_ns = self._utc.epoch(arrival_ns, mode)
+        dated = resolve_date(told, self.known_past_ns)
+        self._last = Epoch(
+            utc_ns=dated.utc_ns,
+            arrival_ns=arrival_ns,
+            fix_mode=mode,
+            utc_valid=utc_valid,
+            leap_seconds=leap_seconds,
+            rollovers=dated.rollovers,
+            date_plausible=dated.plausible,
+            fix_age_ns=fix_age_ns,
+            first_byte=first_byte,
+            device=_text(report, "device"),
+        )
+        return [self._last]
+
+    def _told_again(self, last: Epoch, told_ns: int, arrival_ns: int) -> bool:
+        dated = resolve_date(told_ns, self.known_past_ns)
+        return (
+            dated.utc_ns == last.utc_ns
+            and abs(arrival_ns - last.arrival_ns) < _SAME_EPOCH_NS
+        )
+
+    def _arrival(
+        self, report: dict[str, Any], told_ns: int, written_ns: int
+    ) -> tuple[int, bool]:
+        start_ns = _instant(report.get("sor"))
+        if start_ns is not None and 0 <= written_ns - start_ns < _BURST_NS:
+            return start_ns, True
+        toff_real_ns, toff_clock_ns = self._toff
+        if toff_real_ns == told_ns and 0 <= written_ns - toff_clock_ns < _BURST_NS:
+            return toff_clock_ns, False
+        return written_ns, False
+
+    def _read_toff(self, report: dict[str, Any]) -> None:
+        parts = [
+            _integer(report, key, 0, 1 << 40)
+            for key in ("real_sec", "real_nsec", "clock_sec", "clock_nsec")
+        ]
+        real_s, real_ns, clock_s, clock_ns = parts
+        if (
+            real_s is not None
+            and real_ns is not None
+            and clock_s is not None
+            and clock_ns is not None
+        ):
+            self._toff = (real_s * NS_PER_S + real_ns, clock_s * NS_PER_S + clock_ns)
+
+    def _sky_report(self, report: dict[str, Any]) -> list[Event]:
+        satellites = report.get("satellites")
+        if isinstance(satellites, list):
+            rows = [row for row in satellites if isinstance(row, dict)]
+            sky = Sky(used=sum(row.get("used") is True for row in rows), seen=len(rows))
+        else:
+            # gpsd from 3.23 tells the counts alone when a sentence has no list; older ones tell the precision alone.
+            used, seen = (
+                _integer(report, "uSat", 0, 1000),
+                _integer(report, "nSat", 0, 1000),
+            )
+            if used is None or seen is None:
+                return []
+            sky = Sky(used, seen)
+        if sky == self._sky:
+            return []
+        self._sky = sky
+        return [sky]
+
+    def _device_report(self, report: dict[str, Any]) -> list[Event]:
+        path = _text(report, "path")
+        activated = report.get("activated")
+        if activated in (0, "0") and not isinstance(activated, bool):
+            self._utc.restart()
+            self._device = self._sky = self._last = None
+            return [
+                Gone(Reason.NO_RECEIVER, f"{path or 'the receiver'} cannot be read")
+            ]
+        device = Device(
+            name=naming.receiver_name(
+                _text(report, "driver"),
+                _text(report, "subtype"),
+                _text(report, "subtype1"),
+            ),
+            path=path,
+            driver=_text(report, "driver"),
+            baud=_integer(report, "bps", 0, 10_000_000) or 0,
+        )
+        if naming.tells_leap_seconds(device.driver):
+            self._utc.tells()
+        if device == self._device or not (device.driver or self._device is None):
+            return []
+        self._device = device
+        return [device]
+
+
+def _integer(report: dict[str, Any], key: str, low: int, high: int) -> int | None:
+    value = report.get(key)
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    return None
+
+
+def _text(report: dict[str, Any], key: str) -> str:
+    value = report.get(key)
+    return value[:256] if isinstance(value, str) else ""
+
+
+def _instant(value: object) -> int | None:
+    """Unix nanoseconds of a JSON number of seconds, exactly; None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        ns = value * NS_PER_S if 0 <= value < 1 << 40 else -1
+    elif isinstance(value, str) and (match := _DECIMAL.fullmatch(value)):
+        ns = int(match[1]) * NS_PER_S + int(((match[2] or "") + "000000000")[:9])
+    else:
+        return None
+    return ns if _FIRST_NS < ns < _LAST_NS else None
+
+
+def _utc(value: object) -> int | None:
+    if not isinstance(value, str) or len(value) > 40:
+        return None
+    try:
+        ns = parse_iso_utc(value)
+    except (ValueError, OverflowError):
+        return None
+    return ns if _FIRST_NS < ns < _LAST_NS else None

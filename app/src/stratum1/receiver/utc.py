@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""Whether a receiver's date and second may be believed: rollover, plausible dates, leap-second data.
+
+The GPS signal of most receivers counts weeks modulo 1024 (IS-GPS-200, 20.3.3.3.1.1); firmware older than its own pivot
+then tells a date a multiple of 1024 weeks, about 19.6 years, in the past. GPS time has no leap seconds: until a receiver
+has heard subframe 4 page 18, which comes once in 12.5 minutes, it uses what its firmware was built with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stratum1.timescale import GPS_ROLLOVER_NS, NS_PER_S
+
+RELEASED_NS = 1_793_491_200 * NS_PER_S
+"""2026-11-01: no honest receiver tells an earlier date to this release. Raised with every release."""
+
+TAI_MINUS_GPS_S = 19
+"""IS-GPS-200: GPS time had this offset at its epoch and keeps it."""
+
+ALMANAC_NS = 750 * NS_PER_S
+"""The whole navigation message, 25 frames of 30 s."""
+
+_SLACK_NS = 86_400 * NS_PER_S
+"""How far before the last known date a receiver may still be believed: a day, the rhythm of storing dates."""
+
+_CORRECTED_WITHIN_NS = 260 * 7 * 86_400 * NS_PER_S
+"""A corrected date must come out within five years of what is known: further away, it is as likely plain wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatedTime:
+    utc_ns: int
+    rollovers: int
+    plausible: bool
+
+
+def resolve_date(utc_ns: int, known_past_ns: int = RELEASED_NS) -> DatedTime:
+    """What a receiver's `utc_ns` means when `known_past_ns` (build date or last good date, the later) is surely past.
+
+    A date after it and within 1024 weeks stands as it is. An earlier one is moved up by whole 1024 weeks, to the first
+    date not before `known_past_ns`, and believed if that is within five years of it. The rest is not plausible, and is
+    given back as it came.
+    """
+    earliest = known_past_ns - _SLACK_NS
+    if earliest <= utc_ns < earliest + GPS_ROLLOVER_NS:
+        return DatedTime(utc_ns, 0, True)
+    if utc_ns < earliest:
+        rollovers = -((utc_ns - earliest) // GPS_ROLLOVER_NS)
+        moved = utc_ns + rollovers * GPS_ROLLOVER_NS
+        if moved <= known_past_ns + _CORRECTED_WITHIN_NS:
+            return DatedTime(moved, rollovers, True)
+    return DatedTime(utc_ns, 0, False)
+
+
+def leap_seconds_plausible(leap_seconds: int) -> bool:
+    """Whether GPS - UTC can be `leap_seconds`: 18 since 2017, and it has not moved by more than one a year."""
+    return 10 <= leap_seconds <= 30
+
+
+class UtcWatch:
+    """Follows one receiver's leap-second data; feed every epoch in turn."""
+
+    def __init__(self) -> None:
+        self._fix_since_ns: int | None = None
+        self._last_ns = 0
+        self._known: int | None = None
+        self._tells = False
+
+    def restart(self) -> None:
+        """Another receiver, or the same one after a loss of power: what the last one knew is no evidence."""
+        self.__init__()  # type: ignore[misc]
+
+    def tells(self) -> None:
+        """The receiver's dialect carries leap-second validity, so its silence means 'not known yet'."""
+        self._tells = True
+
+    def leap_seconds(self, value: int | None) -> None:
+        """The receiver says GPS - UTC is `value`, validly; None: it says that it does not know."""
+        self._tells = True
+        self._known = (
+            value if value is not None and leap_seconds_plausible(value) else None
+        )
+
+    def epoch(
+        self, arrival_ns: int, fix_mode: int
+    ) -> tuple[bool | None, int | None, int]:
+        """(utc_valid, leap_seconds, fix_age_ns) as in events.Epoch."""
+        # A clock step or a hole of 5 s breaks the count: the receiver may have been off meanwhile.
+        unbroken = 0 <= arrival_ns - self._last_ns < 5 * NS_PER_S
+        self._last_ns = arrival_ns
+        if fix_mode < 2:
+            self._fix_since_ns = None
+        elif self._fix_since_ns is None or not unbroken:
+            self._fix_since_ns = arrival_ns
+        age = arrival_ns - self._fix_since_ns if self._fix_since_ns is not None else 0
+        if self._known is not None:
+            return True, self._known, age
+        # gpsd does not pass every generation's leap data on: past one whole almanac the question is settled anyhow.
+        valid = False if self._tells and age < ALMANAC_NS else None
+        return valid, None, age
