@@ -97,9 +97,7 @@ class GpsdStream:
             if now_ns < self._heard_ns:
                 self._heard_ns = now_ns  # somebody stepped the clock back
             else:
-                events.append(
-                    Gone(Reason.NO_MESSAGES, "gpsd is there, the receiver says nothing")
-                )
+                events.append(Gone(Reason.NO_MESSAGES, "gpsd is there, the receiver says nothing"))
         return self._once(events)
 
     def close(self) -> None:
@@ -110,10 +108,7 @@ class GpsdStream:
 
     def _connect_when_due(self, now_ns: int) -> None:
         # A stepped clock must not put the next attempt off, hence the lower end of the range.
-        if (
-            self._attempt_ns is not None
-            and 0 <= now_ns - self._attempt_ns < self._retry_ns
-        ):
+        if self._attempt_ns is not None and 0 <= now_ns - self._attempt_ns < self._retry_ns:
             return
         self._attempt_ns = now_ns
         self._interpreter = Interpreter(self._known_past_ns)
@@ -121,9 +116,7 @@ class GpsdStream:
         self._skipping = False
         self._to_send = _WATCH
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
-        self._socket = socket.socket(
-            family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-        )
+        self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         code = self._socket.connect_ex(self._address)
         if code not in (0, errno.EINPROGRESS):
             raise OSError(code, os.strerror(code))
@@ -194,10 +187,7 @@ class GpsdStream:
         for event in events:
             if isinstance(event, Gone):
                 # Silence is no news of a receiver that is known to be missing.
-                known = (
-                    self._gone == Reason.NO_RECEIVER
-                    and event.reason == Reason.NO_MESSAGES
-                )
+                known = self._gone == Reason.NO_RECEIVER and event.reason == Reason.NO_MESSAGES
                 if known or event.reason == self._gone:
                     continue
                 self._gone = event.reason

@@ -59,9 +59,7 @@ def receiver_name(driver: str, subtype: str = "", subtype1: str = "") -> str:
     words = _clean(f"{subtype},{subtype1}")
     if driver == "u-blox" or re.search(r"\bPROTVER[= ]|\bHW 00", words):
         name = _ublox(words)
-    elif model := re.search(
-        r"\bquectel[-_ ]?([a-z]{1,3}\d+[a-z0-9-]*)", words, re.IGNORECASE
-    ):
+    elif model := re.search(r"\bquectel[-_ ]?([a-z]{1,3}\d+[a-z0-9-]*)", words, re.IGNORECASE):
         name = f"Quectel {model[1].upper()}"
     elif driver == "MTK-3301" or "AXN_" in words:
         name = _mediatek(words)
@@ -79,9 +77,7 @@ def _ublox(words: str) -> str:
     if module := re.search(r"\bMOD=([A-Z0-9]+-[A-Z0-9]+)", words):
         return f"u-blox {module[1]}"
     hardware = re.search(r"\bHW ([0-9A-F]{8})", words)
-    generation = _UBLOX_GENERATIONS.get(
-        hardware[1] if hardware else "", "u-blox receiver"
-    )
+    generation = _UBLOX_GENERATIONS.get(hardware[1] if hardware else "", "u-blox receiver")
     family = re.search(r"\bFWVER=([A-Z]{3})", words)
     suffix = _UBLOX_FAMILIES.get(family[1] if family else "")
     return f"{generation} ({suffix})" if suffix else generation

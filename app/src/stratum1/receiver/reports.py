@@ -70,11 +70,7 @@ class Interpreter:
                 return self._device_report(report)
             case "DEVICES":
                 devices = report.get("devices")
-                rows = (
-                    [row for row in devices if isinstance(row, dict)]
-                    if isinstance(devices, list)
-                    else []
-                )
+                rows = [row for row in devices if isinstance(row, dict)] if isinstance(devices, list) else []
                 if not rows:
                     return [Gone(Reason.NO_RECEIVER, "gpsd has no receiver")]
                 return [event for row in rows[:4] for event in self._device_report(row)]
@@ -90,15 +86,9 @@ class Interpreter:
             self._utc.epoch(now_ns, mode)
             return [Gone(Reason.NO_FIX, "the receiver tells no time")]
         written_ns = _instant(report.get("rtime"))
-        arrival_ns, first_byte = self._arrival(
-            report, told, now_ns if written_ns is None else written_ns
-        )
+        arrival_ns, first_byte = self._arrival(report, told, now_ns if written_ns is None else written_ns)
         last = self._last
-        if (
-            last is not None
-            and last.device == _text(report, "device")
-            and self._told_again(last, told, arrival_ns)
-        ):
+        if last is not None and last.device == _text(report, "device") and self._told_again(last, told, arrival_ns):
             if last.fix_mode == mode:
                 return []
             # The same burst knows more now; what it said of its arrival stays.
@@ -124,14 +114,9 @@ class Interpreter:
 
     def _told_again(self, last: Epoch, told_ns: int, arrival_ns: int) -> bool:
         dated = resolve_date(told_ns, self.known_past_ns)
-        return (
-            dated.utc_ns == last.utc_ns
-            and abs(arrival_ns - last.arrival_ns) < _SAME_EPOCH_NS
-        )
+        return dated.utc_ns == last.utc_ns and abs(arrival_ns - last.arrival_ns) < _SAME_EPOCH_NS
 
-    def _arrival(
-        self, report: dict[str, Any], told_ns: int, written_ns: int
-    ) -> tuple[int, bool]:
+    def _arrival(self, report: dict[str, Any], told_ns: int, written_ns: int) -> tuple[int, bool]:
         start_ns = _instant(report.get("sor"))
         if start_ns is not None and 0 <= written_ns - start_ns < _BURST_NS:
             return start_ns, True
@@ -141,17 +126,9 @@ class Interpreter:
         return written_ns, False
 
     def _read_toff(self, report: dict[str, Any]) -> None:
-        parts = [
-            _integer(report, key, 0, 1 << 40)
-            for key in ("real_sec", "real_nsec", "clock_sec", "clock_nsec")
-        ]
+        parts = [_integer(report, key, 0, 1 << 40) for key in ("real_sec", "real_nsec", "clock_sec", "clock_nsec")]
         real_s, real_ns, clock_s, clock_ns = parts
-        if (
-            real_s is not None
-            and real_ns is not None
-            and clock_s is not None
-            and clock_ns is not None
-        ):
+        if real_s is not None and real_ns is not None and clock_s is not None and clock_ns is not None:
             self._toff = (real_s * NS_PER_S + real_ns, clock_s * NS_PER_S + clock_ns)
 
     def _sky_report(self, report: dict[str, Any]) -> list[Event]:
@@ -179,9 +156,7 @@ class Interpreter:
         if activated in (0, "0") and not isinstance(activated, bool):
             self._utc.restart()
             self._device = self._sky = self._last = None
-            return [
-                Gone(Reason.NO_RECEIVER, f"{path or 'the receiver'} cannot be read")
-            ]
+            return [Gone(Reason.NO_RECEIVER, f"{path or 'the receiver'} cannot be read")]
         device = Device(
             name=naming.receiver_name(
                 _text(report, "driver"),

@@ -78,13 +78,9 @@ class UtcWatch:
     def leap_seconds(self, value: int | None) -> None:
         """The receiver says GPS - UTC is `value`, validly; None: it says that it does not know."""
         self._tells = True
-        self._known = (
-            value if value is not None and leap_seconds_plausible(value) else None
-        )
+        self._known = value if value is not None and leap_seconds_plausible(value) else None
 
-    def epoch(
-        self, arrival_ns: int, fix_mode: int
-    ) -> tuple[bool | None, int | None, int]:
+    def epoch(self, arrival_ns: int, fix_mode: int) -> tuple[bool | None, int | None, int]:
         """(utc_valid, leap_seconds, fix_age_ns) as in events.Epoch."""
         # A clock step or a hole of 5 s breaks the count: the receiver may have been off meanwhile.
         unbroken = 0 <= arrival_ns - self._last_ns < 5 * NS_PER_S
