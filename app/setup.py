@@ -30,19 +30,25 @@ def extensions() -> list[Extension]:
     return found
 
 
-setup(
-    ext_modules=cythonize(
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "cdivision": True,
+    "embedsignature": True,
+    "initializedcheck": False,
+}
+
+
+def compiled() -> list[Extension]:
+    """The extensions with their C sources made, for whatever compiler comes next."""
+    return cythonize(
         extensions(),
         include_path=[str(SOURCE)],
-        compiler_directives={
-            "language_level": 3,
-            "boundscheck": False,
-            "wraparound": False,
-            "cdivision": True,
-            "embedsignature": True,
-            "initializedcheck": False,
-        },
+        compiler_directives=DIRECTIVES,
         build_dir="build/cython" if "sdist" not in sys.argv else None,
-        nthreads=0,
     )
-)
+
+
+if __name__ == "__main__":
+    setup(ext_modules=compiled())

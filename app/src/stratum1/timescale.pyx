@@ -60,7 +60,7 @@ def parse_iso_utc(text: str) -> int:
     """
     if not text.endswith("Z"):
         raise ValueError(f"{text!r}: not UTC, want a time that ends in Z")
-    whole, _, fraction = text[:-1].partition(".")
+    whole, _, fraction = text.removesuffix("Z").partition(".")
     if fraction and not (fraction.isascii() and fraction.isdigit()):
         raise ValueError(f"{text!r}: bad decimals")
     try:

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""Puts the guest together: the appliance's user space from Debian's arm64 packages.
+
+Used when no image of `stratum1_qemu_defconfig` has been built.  The same overlays/rootfs, the same init
+and the same application as on the Pi; kernel, BusyBox, Python and gpsd are Debian's.  Everything lies
+below build/guest and is made again only when what it is made from has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import lzma
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from debian import PrivateApt, unpack
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+PACKAGES = (
+    "busybox-static",
+    "gpsd",
+    "libpython3.13-stdlib",
+    "python3.13-minimal",
+    "python3-cbor2",
+    "python3-flask",
+    "python3-pil",
+    "python3-waitress",
+)
+DEVELOPMENT = ("libpython3.13-dev", "libssl-dev")
+# What the packages above depend on for the sake of Debian's own machinery alone.
+NOT_WANTED = (
+    "adduser", "base-passwd", "coreutils", "cpio", "debconf", "dpkg", "gcc-14-base", "init-system-helpers",
+    "libapparmor1", "libaudit", "libpam", "libsemanage", "libsepol", "libseccomp", "libsystemd-shared", "login.defs",
+    "lsb-base", "media-types", "mount", "netbase", "openssl-provider-legacy", "passwd", "perl", "python3_", "python3-minimal",
+    "systemd", "tar_", "tzdata-legacy", "udev",
+)  # fmt: skip
+WHEELS = ("gpsd-py3", "luma.core", "luma.oled", "smbus2", "tomli-w")
+
+MODULES = (
+    "virtio_blk", "virtio_net", "crc32c_generic", "ext4", "pps-gpio", "i2c-dev", "i2c-gpio", "gpio_keys", "evdev", "i6300esb",
+)  # fmt: skip
+
+INIT = """#!/bin/busybox sh
+# First program of the guest: what the Pi's kernel has built in is loaded here, then the appliance's own init runs.
+/bin/busybox mkdir -p /proc /sys /dev /run /tmp /data /root
+/bin/busybox --install -s
+export PATH=/sbin:/usr/sbin:/bin:/usr/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+for module in {modules}; do modprobe "$module" || echo "guest: no module $module"; done
+exec /sbin/init
+"""
+
+
+def say(text: str) -> None:
+    print(f"guest: {text}", flush=True)
+
+
+def unpack_all(apt: PrivateApt, build: Path) -> tuple[Path, Path]:
+    """(root of the guest, development files), from Debian's packages."""
+    root, sysroot = build / "debian", build / "sysroot"
+    mark = build / "debian.done"
+    wanted = " ".join((*PACKAGES, *DEVELOPMENT, *NOT_WANTED))
+    if mark.exists() and mark.read_text() == wanted:
+        return root, sysroot
+    for folder in (root, sysroot):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    for name in ("bin", "sbin", "lib"):
+        (root / "usr" / name).mkdir(parents=True, exist_ok=True)
+        (root / name).symlink_to(f"usr/{name}")
+    run_time = apt.fetch(PACKAGES)
+    say(f"unpacking {len(run_time)} packages for the guest")
+    for package in run_time:
+        if not package.name.startswith(NOT_WANTED):
+            unpack(package, root)
+    for package in apt.fetch((*PACKAGES, *DEVELOPMENT)):
+        if package.name.startswith(("libpython3", "libssl", "zlib1g", "libexpat1")):
+            unpack(package, sysroot)
+    for folder in ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/lib/systemd"):
+        shutil.rmtree(root / folder, ignore_errors=True)
+    mark.write_text(wanted)
+    return root, sysroot
+
+
+def kernel(apt: PrivateApt, build: Path) -> tuple[Path, Path]:
+    """(kernel image, folder of its modules), from Debian's kernel package."""
+    folder = build / "kernel"
+    if not (folder / "done").exists():
+        say("fetching the kernel")
+        shutil.rmtree(folder, ignore_errors=True)
+        packages = [p for p in apt.fetch(["linux-image-arm64"]) if p.name.startswith("linux-image-6")]
+        unpack(packages[0], folder)
+        (folder / "done").touch()
+    image = next((folder / "boot").glob("vmlinuz-*"))
+    return image, next((folder / "usr/lib/modules").iterdir())
+
+
+def install_modules(modules: Path, root: Path) -> None:
+    """Only the modules that the guest loads, with what they depend on."""
+    target = root / "lib/modules" / modules.name
+    depends: dict[str, list[str]] = {}
+    everything = {p.name.removesuffix(".ko.xz").replace("-", "_"): p for p in modules.rglob("*.ko.xz")}
+    waiting = [name.replace("-", "_") for name in MODULES]
+    while waiting:
+        name = waiting.pop()
+        if name in depends or name not in everything:
+            continue
+        source = everything[name]
+        plain = target / source.relative_to(modules).with_suffix("")
+        plain.parent.mkdir(parents=True, exist_ok=True)
+        plain.write_bytes(lzma.decompress(source.read_bytes()))
+        told = subprocess.run(["modinfo", "-F", "depends", str(plain)], capture_output=True, text=True, check=True)
+        depends[name] = [item.replace("-", "_") for item in told.stdout.strip().split(",") if item]
+        waiting.extend(depends[name])
+    paths = {name: everything[name].relative_to(modules).with_suffix("") for name in depends}
+
+    def chain(name: str) -> list[str]:
+        return [d for first in depends[name] if first in paths for d in (first, *chain(first))]
+
+    lines = [f"{paths[name]}: {' '.join(str(paths[d]) for d in chain(name))}" for name in sorted(depends)]
+    (target / "modules.dep").write_text("\n".join(lines) + "\n")
+
+
+def load_setup() -> Any:
+    """app/setup.py as a module: the one list of extensions, libraries and compiler directives."""
+    spec = importlib.util.spec_from_file_location("stratum1_setup", PROJECT / "app/setup.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def install_application(sysroot: Path, root: Path, build: Path) -> None:
+    """The stratum1 package with its extensions compiled for the guest."""
+    packages = root / "usr/lib/python3/dist-packages"
+    target = packages / "stratum1"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(
+        PROJECT / "app/src/stratum1", target, ignore=shutil.ignore_patterns("*.so", "*.pyx", "*.c", "__pycache__", "*.pxd")
+    )
+    here = Path.cwd()
+    os.chdir(PROJECT / "app")
+    try:
+        extensions = load_setup().compiled()
+    finally:
+        os.chdir(here)
+    include = [f"-I{sysroot}/usr/include/python3.13", f"-I{sysroot}/usr/include/aarch64-linux-gnu/python3.13"]
+    include += [f"-I{sysroot}/usr/include", f"-I{sysroot}/usr/include/aarch64-linux-gnu"]
+    for extension in extensions:
+        output = target.parent / (extension.name.replace(".", "/") + ".cpython-313-aarch64-linux-gnu.so")
+        sources = [str(PROJECT / "app" / source) for source in extension.sources]
+        cache = build / "compiled" / hash_of([Path(s) for s in sources])
+        if not cache.exists():
+            say(f"compiling {extension.name} for arm64")
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            libraries = [f"-l{library}" for library in extension.libraries]
+            command = ["aarch64-linux-gnu-gcc", "-O2", "-fwrapv", "-fPIC", "-shared", "-DNDEBUG", "-D_GNU_SOURCE"]
+            command += [*include, *sources, "-o", str(cache), f"-L{sysroot}/usr/lib/aarch64-linux-gnu", *libraries]
+            subprocess.run(command, check=True)
+        shutil.copy(cache, output)
+
+
+def install_wheels(root: Path, build: Path) -> None:
+    """The pure Python packages that Debian does not have."""
+    wheels = build / "wheels"
+    if not (wheels / "done").exists():
+        say("fetching python packages")
+        subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels), *WHEELS], check=True)
+        (wheels / "done").touch()
+    for wheel in wheels.glob("*.whl"):
+        shutil.unpack_archive(wheel, root / "usr/lib/python3/dist-packages", "zip")
+
+
+def hash_of(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(str(path.name).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def pack(root: Path, archive: Path) -> None:
+    """`root` as an initial RAM file system, everything owned by root."""
+    names = subprocess.run(["find", ".", "-print0"], cwd=root, capture_output=True, check=True).stdout
+    packed = subprocess.run(
+        ["cpio", "--null", "-o", "-H", "newc", "--quiet", "-R", "0:0"], cwd=root, input=names, capture_output=True, check=True
+    )
+    archive.write_bytes(packed.stdout)
+
+
+def make(build: Path) -> tuple[Path, Path]:
+    """(kernel, initial RAM file system) of an up-to-date guest."""
+    build.mkdir(parents=True, exist_ok=True)
+    apt = PrivateApt(build / "apt")
+    image, modules = kernel(apt, build)
+    debian, sysroot = unpack_all(apt, build)
+    archive = build / "guest.cpio"
+    root = build / "root"
+    say("laying the appliance over Debian's user space")
+    shutil.rmtree(root, ignore_errors=True)
+    subprocess.run(["cp", "-a", "--reflink=auto", str(debian), str(root)], check=True)
+    install_modules(modules, root)
+    install_wheels(root, build)
+    install_application(sysroot, root, build)
+    shutil.copytree(PROJECT / "overlays/rootfs", root, symlinks=True, dirs_exist_ok=True)
+    finish(root)
+    pack(root, archive)
+    say(f"ready: {archive.name}, {archive.stat().st_size >> 20} MB")
+    return image, archive
+
+
+def finish(root: Path) -> None:
+    """What Debian's package scripts would have done, and the first program."""
+    (root / "init").write_text(INIT.format(modules=" ".join(MODULES)))
+    (root / "init").chmod(0o755)
+    for name, target in (("python3", "python3.13"), ("python", "python3.13")):
+        link = root / "usr/bin" / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+    command = root / "usr/bin/stratum1"
+    command.write_text("#!/usr/bin/python3\nimport sys\n\nfrom stratum1.cli import main\n\nsys.exit(main())\n")
+    command.chmod(0o755)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=Path, default=PROJECT / "build/guest", help="where everything is kept")
+    make(parser.parse_args().build)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
