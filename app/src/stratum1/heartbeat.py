@@ -17,8 +17,11 @@ class Heartbeat:
         text = os.environ.pop(VARIABLE, "")
         self._fd: int | None = int(text) if text.isdigit() else None
         if self._fd is not None:
-            os.set_blocking(self._fd, False)
-            os.set_inheritable(self._fd, False)
+            try:
+                os.set_blocking(self._fd, False)
+                os.set_inheritable(self._fd, False)
+            except OSError:
+                self._fd = None  # the variable came from elsewhere, the pipe did not
 
     def beat(self) -> None:
         """To be called about once a second from the loop whose life it proves; never blocks."""

@@ -9,8 +9,11 @@ era; era 0 began 1900-01-01 (RFC 5905 section 6).
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-cdef enum:
-    NTP_UNIX_SECONDS = 2208988800   # 1900-01-01 to 1970-01-01, RFC 5905 section 6
+cdef extern from *:
+    """
+    #define NTP_UNIX_SECONDS INT64_C(2208988800)    /* 1900-01-01 to 1970-01-01, RFC 5905 section 6 */
+    """
+    const int64_t NTP_UNIX_SECONDS
 
 
 cdef inline int64_t floor_seconds(int64_t ns) noexcept nogil:
@@ -25,14 +28,14 @@ cdef inline uint64_t ntp_from_ns(int64_t ns) noexcept nogil:
     """Unix nanoseconds to an NTP timestamp of whatever era; rounded down."""
     cdef int64_t seconds = floor_seconds(ns)
     cdef uint64_t fraction = <uint64_t>(ns - seconds * <int64_t>1000000000)
-    cdef uint64_t era_second = <uint64_t>(seconds + <int64_t>NTP_UNIX_SECONDS) & 0xffffffffULL
+    cdef uint64_t era_second = <uint64_t>(seconds + NTP_UNIX_SECONDS) & 0xffffffffULL
     return (era_second << 32) | ((fraction << 32) // 1000000000ULL)
 
 
 cdef inline int64_t ns_from_ntp(uint64_t stamp, int64_t pivot_ns) noexcept nogil:
     """NTP timestamp to Unix nanoseconds, in the era nearest to `pivot_ns`; to the nearest ns."""
     cdef int64_t pivot = floor_seconds(pivot_ns)
-    cdef uint32_t era_pivot = <uint32_t>(<uint64_t>(pivot + <int64_t>NTP_UNIX_SECONDS))
+    cdef uint32_t era_pivot = <uint32_t>(<uint64_t>(pivot + NTP_UNIX_SECONDS))
     cdef int64_t ahead = <int64_t><int>(<uint32_t>(stamp >> 32) - era_pivot)
     cdef uint64_t fraction = ((stamp & 0xffffffffULL) * 1000000000ULL + 0x80000000ULL) >> 32
     return (pivot + ahead) * <int64_t>1000000000 + <int64_t>fraction

@@ -188,7 +188,9 @@ class Settings:
 
     def changed(self, path: str, value: Any) -> Settings:
         """A copy with the key at `path` ("ntp.port") set to `value`; SettingsError when either is bad."""
-        section, _, key = path.partition(".")
+        section, dot, key = path.partition(".")
+        if not dot:
+            raise SettingsError({path: "unknown key, want SECTION.KEY as in ntp.port"})
         tables = self.tables()
         tables.setdefault(section, {})[key] = value
         return Settings.from_tables(tables)

@@ -87,7 +87,7 @@ cdef extern from *:
             __atomic_thread_fence(__ATOMIC_ACQUIRE);
             if (__atomic_load_n(&shared->sequence, __ATOMIC_RELAXED) != before)
                 continue;
-            if (before == 0 || copy->magic != 0x54315331u || copy->version != 1)
+            if (before == 0 || copy->magic != 0x54315331u || copy->version != 1 || copy->size != sizeof *copy)
                 return -1;
             return 0;
         }
@@ -147,7 +147,8 @@ cdef extern from *:
             double rate = page->bound_rate > TRACKING_STALE_RATE ? page->bound_rate : TRACKING_STALE_RATE;
             growth = page->bound_rate * (double)TRACKING_STALE_NS + rate * (double)(age - TRACKING_STALE_NS);
         }
-        if (growth > 9e18)
+        /* So written, a bound or a rate that is no number is no bound at all. */
+        if (!((double)page->bound_ns + growth < 9e18))
             return INT64_MAX;
         return page->bound_ns + (int64_t)(growth + 1.0);
     }

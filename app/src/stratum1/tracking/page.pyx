@@ -16,6 +16,20 @@ cdef int64_t read_clock(int clock) noexcept nogil:
     return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
 
 
+cdef void read_clocks(int64_t *kernel_ns, int64_t *monotonic_ns) noexcept nogil:
+    """Both clocks at one instant: a reading that was interrupted half-way would look like a stepped clock."""
+    cdef int64_t before
+    cdef int64_t after
+    cdef int _attempt
+    for _attempt in range(10):
+        before = read_clock(CLOCK_MONOTONIC)
+        kernel_ns[0] = read_clock(CLOCK_REALTIME)
+        after = read_clock(CLOCK_MONOTONIC)
+        monotonic_ns[0] = before + (after - before) // 2
+        if after - before < 20000:
+            return
+
+
 cdef bytes _cut(str text, Py_ssize_t room):
     """UTF-8 of `text` in at most `room` bytes, never half a character."""
     raw = text.encode("utf-8", "replace")
@@ -203,7 +217,10 @@ cdef class TrackingReader:
         cdef tracking_page page
         if not self._load(&page):
             return None
-        return page_as_snapshot(&page)
+        try:
+            return page_as_snapshot(&page)
+        except ValueError:
+            return None  # a state or reason that this program does not know: not our writer's
 
     def reopen(self) -> bool:
         """Look at the path again, for a page made anew; False when there is none."""
@@ -217,8 +234,9 @@ cdef class TrackingReader:
         cdef tracking_page page
         if not self._load(&page):
             return None
-        cdef int64_t kernel = read_clock(CLOCK_REALTIME)
-        cdef int64_t monotonic = read_clock(CLOCK_MONOTONIC)
+        cdef int64_t kernel = 0
+        cdef int64_t monotonic = 0
+        read_clocks(&kernel, &monotonic)
         return (
             tracking_served(&page, kernel),
             tracking_bound(&page, kernel),
