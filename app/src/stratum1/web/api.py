@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""For programs: the same words and units as the page, as JSON, and the stream of events the page lives on."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Blueprint, Response, jsonify
+
+from stratum1.web.box import Box
+from stratum1.web.live import Feed
+
+
+def problem(code: int, text: str) -> Response:
+    """The form of every error under /api."""
+    return jsonify({"error": {"code": code, "message": text}})
+
+
+def room(box: Box, streams: int) -> Blueprint:
+    rooms = Blueprint("api", __name__)
+
+    def event() -> str:
+        return json.dumps(box.status().as_dict(), separators=(",", ":"))
+
+    feed = Feed(event, box.until_next_second_s, streams)
+    box.closing.append(feed.close)
+
+    @rooms.get("/api/v1/status")
+    def status() -> Response:
+        return jsonify(box.status().as_dict())
+
+    @rooms.get("/api/v1/time")
+    def time() -> Response:
+        """Asked again and again by the browser's clock, so it is short."""
+        said = box.status()
+        known = said.time_known and said.served_ns is not None
+        return jsonify(
+            {
+                "utc_ns": said.served_ns if known else None,
+                "utc_ms": round(said.served_ns / 1e6, 3) if known and said.served_ns is not None else None,
+                "bound_ns": said.bound_ns,
+                "serves": said.serves,
+                "state": said.state,
+            }
+        )
+
+    @rooms.get("/api/v1/live")
+    def live() -> Response | tuple[Response, int]:
+        stream = feed.subscribe()
+        if stream is None:
+            return problem(503, f"all {streams} live streams are taken, ask /api/v1/status once a second instead"), 503
+        response = Response(stream, mimetype="text/event-stream")
+        response.headers["X-Accel-Buffering"] = "no"
+        return response
+
+    @rooms.get("/healthz")
+    def health() -> tuple[str, int, dict[str, str]]:
+        """200 while time is served, 503 with the reason while it is not."""
+        said = box.status()
+        return f"{said.line()}\n", 200 if said.serves else 503, {"Content-Type": "text/plain; charset=utf-8"}
+
+    return rooms

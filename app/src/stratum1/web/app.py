@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""The Flask application, put together from the rooms beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from flask import Flask, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as WSGIResponse
+
+import stratum1
+from stratum1.paths import Paths
+from stratum1.settings import Settings
+from stratum1.web import api, headers, metrics, status
+from stratum1.web.box import Box
+
+PAGES = (("status.view", "Status"),)
+"""What the navigation offers, in order."""
+
+LARGEST_FORM = 65_536
+
+
+def create_app(paths: Paths, settings: Settings | None = None, *, streams: int = 6) -> Flask:
+    """The page over the folders in `paths`; `settings` as given, or else read from their file."""
+    return app_of(Box(paths, settings), streams=streams)
+
+
+def app_of(box: Box, *, streams: int = 6) -> Flask:
+    """The page of `box`; at most `streams` viewers are sent events, others ask."""
+    app = Flask("stratum1.web")
+    app.config.update(MAX_CONTENT_LENGTH=LARGEST_FORM)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.extensions["box"] = box
+    prints = _fingerprints(Path(app.static_folder or ""))
+
+    def asset(name: str) -> str:
+        return url_for("static", filename=name, v=prints[name])
+
+    @app.context_processor
+    def everywhere() -> dict[str, object]:
+        return {
+            "asset": asset,
+            "pages": PAGES,
+            "box_name": box.settings.system.name,
+            "settings_problem": box.settings_problem,
+            "version": stratum1.__version__,
+        }
+
+    headers.install(app)
+    app.register_blueprint(status.room(box))
+    app.register_blueprint(api.room(box, streams))
+    app.register_blueprint(metrics.room(box))
+    app.register_error_handler(HTTPException, _error)
+    return app
+
+
+def _fingerprints(folder: Path) -> dict[str, str]:
+    """A short hash of each static file, so that a browser keeps it for ever and still sees a new one."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def _error(error: HTTPException) -> WSGIResponse:
+    """Programs get JSON, people a page; headers like Allow stay."""
+    answer = error.get_response()
+    code, said = error.code or 500, error.description or error.name
+    if request.path.startswith("/api/"):
+        answer.data = api.problem(code, said).data
+        answer.content_type = "application/json"
+    else:
+        answer.data = render_template("error.html", code=code, name=error.name, description=said).encode()
+        answer.content_type = "text/html; charset=utf-8"
+    return answer

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""What the page knows of the box: the tracking page, the settings and what other processes left in the run folder."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stratum1.paths import Paths
+from stratum1.settings import Settings, load
+from stratum1.timescale import NS_PER_S
+from stratum1.tracking import Snapshot, TrackingReader
+from stratum1.words import Status, describe
+
+
+class Box:
+    """Read by all worker threads at once; `reload` swaps the settings in place."""
+
+    def __init__(self, paths: Paths, settings: Settings | None = None) -> None:
+        self.paths = paths
+        self._reader = TrackingReader(paths.tracking)
+        self._lock = threading.Lock()
+        self.closing: list[Callable[[], None]] = []
+        """To be called when the server ends."""
+        self.settings = Settings()
+        self.settings_problem = ""
+        if settings is None:
+            self.reload()
+        else:
+            self.settings = settings
+
+    def reload(self) -> None:
+        loaded = load(self.paths.settings)
+        self.settings, self.settings_problem = loaded.settings, loaded.problem
+
+    def close(self) -> None:
+        for end in self.closing:
+            end()
+
+    def reading(self) -> tuple[Snapshot | None, tuple[int, int, bool] | None]:
+        """The snapshot and TrackingReader.now(); both None without a timekeeper's page."""
+        with self._lock:
+            self._reader.reopen()
+            snapshot = self._reader.read()
+            return (None, None) if snapshot is None else (snapshot, self._reader.now())
+
+    def status(self) -> Status:
+        snapshot, now = self.reading()
+        return describe(snapshot, now, self.settings.system.zone)
+
+    def until_next_second_s(self) -> float:
+        """How long until the served clock steps, in seconds; a plain second while there is none."""
+        with self._lock:
+            now = self._reader.now()
+        return 1.0 if now is None else 1.0 - (now[0] % NS_PER_S) / NS_PER_S + 0.002
+
+    def receiver(self) -> dict[str, Any]:
+        """Satellites and device as the supervisor's watch wrote them; empty when there is nothing."""
+        return _json(self.paths.receiver_status)
+
+    def children(self) -> dict[str, Any]:
+        """What the supervisor says of its processes; empty when there is nothing."""
+        return _json(self.paths.children_status)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""What Prometheus reads: the same numbers as the page, in seconds, ratios and degrees Celsius."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+import stratum1
+from stratum1.timescale import NS_PER_S
+from stratum1.tracking import State
+from stratum1.web.box import Box
+from stratum1.web.exposition import CONTENT_TYPE, Metric, render
+from stratum1.words import Status
+
+
+def _seconds(ns: int | None) -> float | None:
+    return None if ns is None else ns / NS_PER_S
+
+
+def _ratio(ppm: float | None) -> float | None:
+    return None if ppm is None else ppm / 1e6
+
+
+def of_status(status: Status) -> list[Metric]:
+    """The time itself; what is not known is left out rather than written as nought."""
+    state = Metric("stratum1_state", "gauge", "1 for the state that is served, 0 for the others.")
+    for each in State:
+        state.add(int(each.name == status.state), state=each.name.lower())
+    plain = (
+        ("stratum1_serves", "gauge", "1 while clients are told that this time is good.", int(status.serves)),
+        ("stratum1_stratum", "gauge", "Stratum on the wire; 0 is unsynchronised.", status.stratum_number),
+        (
+            "stratum1_state_seconds",
+            "gauge",
+            "How long the state has lasted.",
+            status.since_s,
+        ),
+        (
+            "stratum1_error_bound_seconds",
+            "gauge",
+            "The served time is at most this far from UTC.",
+            _seconds(status.bound_ns),
+        ),
+        (
+            "stratum1_offset_seconds",
+            "gauge",
+            "Last pulse: served clock minus pulse; positive is ahead.",
+            _seconds(status.offset_ns),
+        ),
+        ("stratum1_jitter_seconds", "gauge", "RMS of the pulses about the estimate.", _seconds(status.jitter_ns)),
+        (
+            "stratum1_frequency_error_ratio",
+            "gauge",
+            "Frequency error of the unsteered clock; positive is fast.",
+            _ratio(status.frequency_ppm),
+        ),
+        (
+            "stratum1_steering_ratio",
+            "gauge",
+            "Frequency adjustment in force in the kernel.",
+            _ratio(status.steering_ppm),
+        ),
+        ("stratum1_temperature_celsius", "gauge", "Temperature near the oscillator.", status.temperature_c),
+        ("stratum1_satellites_used", "gauge", "Satellites in the fix.", status.satellites_used),
+        ("stratum1_satellites_seen", "gauge", "Satellites heard.", status.satellites_seen),
+        (
+            "stratum1_holdover_left_seconds",
+            "gauge",
+            "How long time could be served without pulses from now.",
+            status.holdover_left_s,
+        ),
+        ("stratum1_utc_valid", "gauge", "1 when the receiver knows its leap seconds.", int(status.utc_valid)),
+        ("stratum1_pulses_accepted_total", "counter", "Pulses that were believed.", status.pulses_accepted),
+        ("stratum1_pulses_rejected_total", "counter", "Pulses that were not believed.", status.pulses_rejected),
+        ("stratum1_steps_total", "counter", "How often the served time was stepped.", status.steps),
+    )
+    return [state, *(Metric(name, kind, help).add(value) for name, kind, help, value in plain)]
+
+
+def room(box: Box) -> Blueprint:
+    rooms = Blueprint("metrics", __name__)
+
+    @rooms.get("/metrics")
+    def view() -> Response:
+        build = Metric("stratum1_build_info", "gauge", "Always 1; the version is the label.")
+        build.add(1, version=stratum1.__version__)
+        return Response(render([build, *of_status(box.status())]), content_type=CONTENT_TYPE)
+
+    return rooms

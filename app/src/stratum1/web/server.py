@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""The process `stratum1 web`: waitress around the application."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+from waitress import create_server
+
+from stratum1.heartbeat import Heartbeat
+from stratum1.paths import Paths
+from stratum1.web.app import LARGEST_FORM, app_of
+from stratum1.web.box import Box
+from stratum1.web.life import Life
+from stratum1.web.listen import ListenError, listen
+
+STREAMS = 6
+WORKERS = 4
+LAST_WORD_S = 2.0
+"""A worker that is still busy so long after SIGTERM is left behind."""
+
+
+def serve(argv: list[str]) -> int:
+    """Serve until SIGTERM or SIGINT; 0 at an ordinary end, 2 with one line when the port cannot be had."""
+    argparse.ArgumentParser(
+        prog="stratum1 web", description="The web page. Address and port are the settings web.address and web.port."
+    ).parse_args(argv)
+    box = Box(Paths.from_environment())
+    if box.settings_problem:
+        _say(box.settings_problem)
+    try:
+        sock = listen(box.settings.web.address, box.settings.web.port)
+    except ListenError as error:
+        _say(str(error))
+        return 2
+    server = create_server(
+        app_of(box, streams=STREAMS),
+        sockets=[sock],
+        threads=WORKERS + STREAMS,
+        connection_limit=200,
+        channel_timeout=30,
+        cleanup_interval=10,
+        max_request_header_size=16_384,
+        max_request_body_size=LARGEST_FORM,
+        inbuf_overflow=LARGEST_FORM * 2,
+        outbuf_high_watermark=1 << 20,
+        asyncore_use_poll=True,
+        clear_untrusted_proxy_headers=True,
+        ident=None,
+    )
+    life = Life(sock.getsockname()[:2], Heartbeat())
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        box.close()
+        # Threads of the pool are daemons, but waitress waits for them longer than the house allows.
+        last = threading.Timer(LAST_WORD_S, os._exit, (0,))
+        last.daemon = True
+        last.start()
+        raise SystemExit(0)
+
+    def reload(number: int, frame: FrameType | None) -> None:
+        before = box.settings.web
+        box.reload()
+        if box.settings.web != before:
+            end(number, frame)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGHUP, reload)
+    life.start()
+    server.run()  # returns on SystemExit
+    life.stop()
+    return 0
+
+
+def _say(line: str) -> None:
+    print(f"stratum1 web: {line}", file=sys.stderr, flush=True)

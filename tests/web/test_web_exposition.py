@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""The metrics are what a Prometheus parser reads back, whatever a label holds."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+from snapshots import LOCKED, Publish
+from stratum1.paths import Paths
+from stratum1.settings import Settings
+from stratum1.web.app import create_app
+from stratum1.web.exposition import Metric, render
+
+SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\S+)')
+LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\\n]|\\[\\"n])*)"')
+
+
+def read(text: str) -> dict[str, tuple[str, list[tuple[dict[str, str], float]]]]:
+    """A parser written from the format's description: name -> (type, samples)."""
+    assert text.endswith("\n")
+    families: dict[str, tuple[str, list[tuple[dict[str, str], float]]]] = {}
+    helped = None
+    for line in text[:-1].split("\n"):
+        if line.startswith("# HELP "):
+            helped = line.split(" ", 3)[2]
+            assert helped not in families, "a family comes once"
+        elif line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name == helped and kind in ("gauge", "counter")
+            families[name] = (kind, [])
+        else:
+            match = SAMPLE.fullmatch(line)
+            assert match, line
+            labels = {
+                key: re.sub(r"\\(.)", lambda m: "\n" if m[1] == "n" else m[1], value)
+                for key, value in LABEL.findall(match[2] or "")
+            }
+            families[match[1]][1].append((labels, float(match[3])))
+    return families
+
+
+@given(value=st.floats(), label=st.text().filter(lambda text: "\r" not in text), help=st.text(alphabet='ab\\\n "'))
+def test_any_value_and_label_is_read_back(value: float, label: str, help: str) -> None:
+    families = read(render([Metric("m", "gauge", help).add(value, name=label)]))
+    kind, [(labels, found)] = families["m"]
+    assert kind == "gauge" and labels == {"name": label}
+    assert found == value or (math.isnan(found) and math.isnan(value))
+
+
+def test_what_is_unknown_is_left_out() -> None:
+    assert read(render([Metric("a", "gauge", "A.").add(None), Metric("b", "gauge", "B.").add(1)])).keys() == {"b"}
+
+
+def test_the_box_tells_base_units(paths: Paths, publish: Publish) -> None:
+    publish(LOCKED)
+    answer = create_app(paths, Settings()).test_client().get("/metrics")
+    assert answer.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    families = read(answer.text)
+
+    def value(name: str) -> float:
+        return families[name][1][0][1]
+
+    assert value("stratum1_offset_seconds") == -112e-9
+    assert value("stratum1_frequency_error_ratio") == -3.2e-6
+    assert value("stratum1_temperature_celsius") == 48.2
+    assert value("stratum1_pulses_accepted_total") == 8123
+    assert value("stratum1_error_bound_seconds") >= 1.3e-6
+    assert all(name.endswith("_total") == (kind == "counter") for name, (kind, _) in families.items())
+    assert sum(found for _, found in families["stratum1_state"][1]) == 1
