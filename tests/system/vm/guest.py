@@ -218,9 +218,12 @@ def make(build: Path) -> tuple[Path, Path]:
 
 
 def finish(root: Path) -> None:
-    """What Debian's package scripts would have done, and the first program."""
+    """What Debian's package scripts would have done, the first program, and the test's agent."""
     (root / "init").write_text(INIT.format(modules=" ".join(MODULES)))
     (root / "init").chmod(0o755)
+    shutil.copy(PROJECT / "tests/system/vm/agent.py", root / "usr/lib/agent.py")
+    with (root / "etc/inittab").open("a") as inittab:
+        inittab.write("\n::respawn:/usr/bin/python3 /usr/lib/agent.py\n")
     for name, target in (("python3", "python3.13"), ("python", "python3.13")):
         link = root / "usr/bin" / name
         link.unlink(missing_ok=True)
