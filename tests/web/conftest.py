@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from snapshots import Publish
+
 from stratum1.paths import Paths
 from stratum1.tracking import Snapshot, TrackingWriter
 

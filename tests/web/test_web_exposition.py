@@ -9,6 +9,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 from snapshots import LOCKED, Publish
+
 from stratum1.paths import Paths
 from stratum1.settings import Settings
 from stratum1.web.app import create_app

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as rounds
 from hypothesis import strategies as st
 from snapshots import ACQUIRING, HOLDOVER, LOCKED, UNSYNCHRONISED, Publish
+
 from stratum1.paths import Paths
 from stratum1.settings import Settings
 from stratum1.tracking import Snapshot, TrackingWriter

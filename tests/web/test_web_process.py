@@ -18,6 +18,7 @@ from contextlib import closing
 
 import pytest
 from snapshots import LOCKED, Publish
+
 from stratum1.heartbeat import VARIABLE, Heartbeat
 from stratum1.paths import Paths
 from stratum1.web.life import Life

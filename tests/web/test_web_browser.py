@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: MIT
+"""A real browser sees the state change while it looks, on a phone and on a desk, by day and by night."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from snapshots import ACQUIRING, HOLDOVER, LOCKED, UNSYNCHRONISED, Publish
+from waitress import create_server
+
+from stratum1.paths import Paths
+from stratum1.settings import Settings
+from stratum1.tracking import Snapshot
+from stratum1.web.app import app_of
+from stratum1.web.box import Box
+from stratum1.web.listen import listen
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 20_000
+WIDE = {"width": 1280, "height": 900}
+PHONE = {"width": 360, "height": 740}
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        found = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True)
+        yield found
+        found.close()
+
+
+class Timekeeper:
+    """Publishes the chosen snapshot anew every 200 ms, as one that lives does."""
+
+    def __init__(self, publish: Publish) -> None:
+        self._publish = publish
+        self._over = threading.Event()
+        self.snapshot = LOCKED
+        publish(LOCKED)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._over.wait(0.2):
+            self._publish(self.snapshot)
+
+    def says(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def dies(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def timekeeper(publish: Publish) -> Iterator[Timekeeper]:
+    found = Timekeeper(publish)
+    yield found
+    found.dies()
+
+
+class Served:
+    """The application behind waitress in this process, on a port of its own."""
+
+    def __init__(self, paths: Paths, streams: int) -> None:
+        self.box = Box(paths, Settings().changed("system.zone", "Asia/Tokyo"))
+        self._sock = listen("127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._sock.getsockname()[1]}"
+        self._server = create_server(app_of(self.box, streams=streams), sockets=[self._sock], threads=streams + 4)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Hang up on everybody at once, as a box does whose cable is pulled."""
+        self.box.close()
+        for channel in list(self._server.active_channels.values()):
+            channel.will_close = True
+        self._server.task_dispatcher.shutdown(timeout=2)
+        self._server.close()
+
+
+@pytest.fixture
+def served(paths: Paths, timekeeper: Timekeeper) -> Iterator[Served]:
+    found = Served(paths, streams=2)
+    yield found
+    with closing(found._sock):
+        found.stop()
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Page]:
+    context = browser.new_context(viewport=WIDE)
+    found = context.new_page()
+    complaints: list[str] = []
+    found.on("pageerror", lambda error: complaints.append(str(error)))
+    found.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
+    found.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    yield found
+    context.close()
+    assert not complaints
+
+
+def test_the_antenna_is_pulled_and_plugged_while_somebody_looks(
+    page: Page, served: Served, timekeeper: Timekeeper
+) -> None:
+    page.goto(served.url)
+    state = page.locator("#state")
+    expect(state).to_have_text("LOCKED")
+    page.evaluate("window.sameDocument = true")
+    for snapshot, tone in ((HOLDOVER, "warning"), (UNSYNCHRONISED, "alarm"), (ACQUIRING, "busy"), (LOCKED, "good")):
+        timekeeper.says(snapshot)
+        expect(state).to_have_text(snapshot.state.name)
+        expect(page.locator("#hero")).to_have_class(f"hero {tone}")
+        expect(page).to_have_title(re.compile(snapshot.state.name))
+    assert page.evaluate("window.sameDocument"), "the page changed without being loaded anew"
+
+
+def test_a_dead_timekeeper_is_told(page: Page, served: Served, timekeeper: Timekeeper) -> None:
+    page.goto(served.url)
+    timekeeper.dies()
+    expect(page.locator("#headline")).to_have_text("The timekeeper is not running.")
+    expect(page.locator("#state")).to_have_text("HOLDOVER")
+
+
+def test_the_clock_runs_in_the_zone_of_the_box_and_shows_dashes_while_time_is_unknown(
+    page: Page, served: Served, timekeeper: Timekeeper
+) -> None:
+    page.goto(served.url)
+    clock = page.locator("#clock")
+    expect(clock).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
+    shown, utc = page.evaluate(
+        """() => new Promise((done) => {
+          const clock = document.getElementById("clock");
+          new MutationObserver(() => {
+            const utc = window.boxClock.now();
+            if (utc !== null) done([clock.textContent, utc]);
+          }).observe(clock, {childList: true, characterData: true, subtree: true});
+        })"""
+    )
+    tokyo = (int(utc) // 1000 + 9 * 3600) % 86400
+    assert shown == f"{tokyo // 3600:02d}:{tokyo // 60 % 60:02d}:{tokyo % 60:02d}"
+    timekeeper.says(ACQUIRING)
+    expect(clock).to_have_text("--:--:--")
+    timekeeper.says(LOCKED)
+    expect(clock).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
+
+
+def test_who_gets_no_stream_asks_instead(page: Page, served: Served, timekeeper: Timekeeper, browser: Browser) -> None:
+    others = browser.new_context()
+    for _ in range(2):
+        other = others.new_page()
+        other.goto(served.url)
+        expect(other.locator("#state")).to_have_text("LOCKED")
+    with page.expect_response(lambda answer: answer.url.endswith("/live")) as refused:
+        page.goto(served.url)
+    assert refused.value.status == 503
+    timekeeper.says(HOLDOVER)
+    expect(page.locator("#state")).to_have_text("HOLDOVER")
+    others.close()
+
+
+def test_when_the_box_is_gone_the_page_says_that_it_is_old(page: Page, served: Served) -> None:
+    page.goto(served.url)
+    expect(page.locator("#lost")).to_be_hidden()
+    served.stop()
+    expect(page.locator("#lost")).to_contain_text("No contact with the box")
+
+
+@pytest.mark.parametrize("size", [PHONE, WIDE], ids=["phone", "desk"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_the_screen_and_can_be_read(
+    browser: Browser, served: Served, size: dict[str, int], scheme: str
+) -> None:
+    context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(served.url)
+    for summary in page.locator("summary").all()[1:]:
+        summary.click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    ratios = page.evaluate(CONTRASTS)
+    assert ratios and all(ratio >= 4.5 for _, ratio in ratios), [pair for pair in ratios if pair[1] < 4.5]
+    context.close()
+
+
+CONTRASTS = """() => {
+  // WCAG 2.2 relative luminance of every text against the nearest ground that is painted.
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgb = (css) => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = css; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b].map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = rgb(getComputedStyle(e).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !element.checkVisibility()) continue;
+    const [a, b] = [light(rgb(getComputedStyle(element).color)), light(ground(element))].sort((x, y) => y - x);
+    found.push([element.outerHTML.slice(0, 80), (a + 0.05) / (b + 0.05)]);
+  }
+  return found;
+}"""
+
+
+def test_everything_can_be_reached_and_done_with_the_keyboard(page: Page, served: Served) -> None:
+    page.goto(served.url)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    windows = page.locator("summary", has_text="Windows")
+    for _ in range(60):
+        if windows.evaluate("element => element === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    lines = page.locator("details[open] code").first
+    expect(lines).to_contain_text("w32tm /config")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#copied")).not_to_be_empty()
+
+
+def test_without_script_the_page_still_says_everything(browser: Browser, served: Served) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(served.url)
+    expect(page.locator("#state")).to_have_text("LOCKED")
+    expect(page.locator("#facts")).to_contain_text("9 of 14 used")
+    expect(page.locator("code").first).to_contain_text("server 127.0.0.1 iburst")
+    context.close()
