@@ -89,3 +89,13 @@ class Paths:
     def hat_control(self) -> Path:
         """Unix socket on which the simulated hat takes orders."""
         return self.run / "hat.control"
+
+    @property
+    def hat_serial(self) -> Path:
+        """Serial device of the simulated hat, a link to a pseudo-terminal."""
+        return self.run / "gps0"
+
+    @property
+    def hat_pulses(self) -> Path:
+        """Unix socket of the simulated hat's pulses."""
+        return self.run / "pps.sock"

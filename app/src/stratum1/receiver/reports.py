@@ -47,7 +47,7 @@ class Interpreter:
         self._sky: Sky | None = None
 
     def line(self, text: bytes, now_ns: int) -> list[Event]:
-        """The events in one line that gpsd wrote; `now_ns` is CLOCK_REALTIME, for reports without a time of their own."""
+        """The events in one line that gpsd wrote; `now_ns` is CLOCK_REALTIME, for reports without their own time."""
         if not text.startswith(b"{"):
             return []
         try:

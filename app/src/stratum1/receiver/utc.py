@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Whether a receiver's date and second may be believed: rollover, plausible dates, leap-second data.
 
-The GPS signal of most receivers counts weeks modulo 1024 (IS-GPS-200, 20.3.3.3.1.1); firmware older than its own pivot
-then tells a date a multiple of 1024 weeks, about 19.6 years, in the past. GPS time has no leap seconds: until a receiver
-has heard subframe 4 page 18, which comes once in 12.5 minutes, it uses what its firmware was built with.
+The GPS signal counts weeks modulo 1024 (IS-GPS-200, 20.3.3.3.1.1); firmware past its own pivot then tells a date that
+is a multiple of 1024 weeks, about 19.6 years, in the past. GPS time has no leap seconds: until a receiver has heard
+subframe 4 page 18, which comes once in 12.5 minutes, it uses what its firmware was built with.
 """
 
 from __future__ import annotations
