@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""The loop's body: pulses and messages into the discipline, its orders to the clock, its estimate to the page."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol
+
+from stratum1.discipline import Discipline, Estimate, StoredDrift
+from stratum1.receiver.events import Device, Epoch, Event, Gone, Hardware, LeapNotice, Sky
+from stratum1.timekeeper.pulses import PulseKeeper
+from stratum1.tracking.snapshot import Antenna, Leap, Reason, Snapshot
+
+if TYPE_CHECKING:
+    from stratum1.clock import Clock
+
+SECOND = 1_000_000_000
+
+TICK_NS = SECOND + 20_000_000
+"""Longer than the time between two pulses, so that a pulse is what usually makes the second turn."""
+SAVE_EVERY_NS = 600 * SECOND
+"""Rarely enough to spare the card."""
+LEAP_ARMED_NS = 86_400 * SECOND
+"""The kernel takes a leap at its next midnight, so it is told in the last day only."""
+TAI_MINUS_GPS_S = 19
+FIX = 2
+"""Lowest TPV.mode that is a fix."""
+
+_KERNEL_LEAP = {Leap.INSERT: 1, Leap.DELETE: -1, Leap.NONE: 0, Leap.UNKNOWN: 0}
+
+_FROM_ESTIMATE = [field.name for field in dataclasses.fields(Estimate)]
+
+
+class Messages(Protocol):
+    """A receiver's stream; receiver.gpsd.GpsdStream is one."""
+
+    @property
+    def wants_write(self) -> bool: ...
+    def fileno(self) -> int | None: ...
+    def receive(self, now_ns: int) -> Iterable[Event]: ...
+    def close(self) -> None: ...
+
+
+class Page(Protocol):
+    def write(self, snapshot: Snapshot) -> None: ...
+
+
+class Timekeeper:
+    """Everything is handed in; `say` takes one line for the log, `save` what is to survive a reboot."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        discipline: Discipline,
+        pulses: PulseKeeper,
+        messages: Messages | None,
+        page: Page,
+        *,
+        drift: StoredDrift | None = None,
+        save: Callable[[StoredDrift], None] = lambda drift: None,
+        temperature: Callable[[int], int | None] = lambda monotonic_ns: None,
+        beat: Callable[[], None] = lambda: None,
+        say: Callable[[str], None] = lambda line: None,
+        precision: int = -20,
+    ) -> None:
+        self.pulses = pulses
+        self.messages = messages
+        self._clock = clock
+        self._discipline = discipline
+        self._page = page
+        self._save = save
+        self._temperature = temperature
+        self._beat = beat
+        self._say = say
+        self._precision = precision
+
+        self._problem = ""
+        self._epoch = Epoch(0, 0)
+        self._sky = Sky(0, 0)
+        self._receiver = ""
+        self._receiver_problem = ""
+        self._antenna = Antenna.UNKNOWN
+        self._leap = LeapNotice(Leap.NONE)
+        self._tai_offset = 0
+
+        kernel, monotonic = clock.read()
+        discipline.begin(kernel, monotonic, steering=clock.frequency(), drift=drift)
+        self._due_ns = monotonic
+        self._save_due_ns = monotonic + SAVE_EVERY_NS
+        page.write(Snapshot(kernel_ns=kernel, realtime_minus_monotonic_ns=kernel - monotonic, precision=precision))
+
+    def turn(self) -> int:
+        """Take what has come, act on it; returns for how long (ns) to wait, unless a descriptor is ready before."""
+        kernel, monotonic = self._clock.read()
+        pulse = False
+        for edge in self.pulses.take(kernel, monotonic):
+            self._discipline.edge(edge.sequence, edge.stamp_ns, clear=edge.clear)
+            pulse |= not edge.clear
+        if self.messages is not None:
+            for event in self.messages.receive(kernel):
+                self._take(event)
+        if pulse or monotonic >= self._due_ns:
+            self._update()
+            self._due_ns = monotonic + TICK_NS
+        return max(0, min(self._due_ns, self.pulses.wake_ns) - monotonic)
+
+    def wait(self, timeout_ns: int) -> None:
+        """Sleep until the next turn has something to do; a signal ends it too."""
+        readers = self.pulses.readers()
+        writers: list[int] = []
+        if self.messages is not None and (fd := self.messages.fileno()) is not None:
+            readers.append(fd)
+            if self.messages.wants_write:
+                writers.append(fd)
+        self._clock.wait(readers, writers, timeout_ns)
+
+    def listen_to(self, messages: Messages | None) -> None:
+        """Change to another stream, or to none."""
+        if self.messages is not None:
+            self.messages.close()
+        self.messages = messages
+
+    def watch(self, pulses: PulseKeeper) -> None:
+        """Change to another source of pulses."""
+        self.pulses.close()
+        self.pulses = pulses
+
+    def leave(self) -> None:
+        """Save what was learned and let go of the devices; the clock keeps its rate."""
+        self._store()
+        self.pulses.close()
+        if self.messages is not None:
+            self.messages.close()
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Epoch):
+            self._message(event)
+        elif isinstance(event, Sky):
+            self._sky = event
+        elif isinstance(event, Device):
+            self._receiver = event.name
+        elif isinstance(event, LeapNotice):
+            if event != self._leap:
+                self._leap = event
+                self._discipline.leap(event.leap, event.at_ns, self._clock.steers)
+        elif isinstance(event, Hardware):
+            self._antenna = event.antenna
+        elif isinstance(event, Gone):
+            self._receiver_problem = event.detail
+            self._epoch = Epoch(0, 0)
+            self._sky = Sky(0, 0)
+            self._antenna = Antenna.UNKNOWN
+            self._discipline.messages_lost(event.reason)
+            if event.detail:
+                self._say(event.detail)
+
+    def _message(self, epoch: Epoch) -> None:
+        last, self._epoch = self._epoch, epoch
+        self._receiver_problem = ""
+        if epoch.leap_seconds is not None:
+            self._tai_offset = epoch.leap_seconds + TAI_MINUS_GPS_S
+        if not epoch.date_plausible:
+            self._discipline.messages_lost(Reason.DATE_IMPLAUSIBLE)
+            return
+        fix = epoch.fix_mode >= FIX
+        told = (last.utc_ns, last.arrival_ns, last.fix_mode >= FIX)
+        if told != (epoch.utc_ns, epoch.arrival_ns, fix):
+            self._discipline.message(epoch.utc_ns, epoch.arrival_ns, fix, epoch.utc_valid)
+
+    def _update(self) -> None:
+        if self.pulses.problem != self._problem:
+            self._problem = self.pulses.problem
+            if self._problem:
+                self._say(self._problem)
+        if self._problem:
+            self._discipline.pulses_lost(Reason.NO_PULSE_DEVICE)
+
+        kernel, monotonic = self._clock.read()
+        temperature = self._temperature(monotonic)
+        order = self._discipline.advance(kernel, monotonic, temperature)
+        if self._clock.steers:
+            if order.step_ns:
+                self._clock.step(order.step_ns)
+                self.pulses.discard()
+            frequency = self._clock.adjust(order.frequency)
+            kernel, monotonic = self._clock.read()
+            self._discipline.applied(kernel, frequency, order.step_ns, monotonic)
+            if order.step_ns:
+                self._say(f"the kernel clock was stepped by {order.step_ns / SECOND:+.9f} s")
+        self._publish(kernel, monotonic, temperature)
+        if monotonic >= self._save_due_ns:
+            self._save_due_ns = monotonic + SAVE_EVERY_NS
+            self._store()
+        self._beat()
+
+    def _publish(self, kernel: int, monotonic: int, temperature: int | None) -> None:
+        estimate = self._discipline.estimate()
+        values = {name: getattr(estimate, name) for name in _FROM_ESTIMATE}
+        if not values["detail"]:
+            values["detail"] = self._detail(estimate.reason)
+        self._page.write(
+            Snapshot(
+                **values,
+                realtime_minus_monotonic_ns=kernel - monotonic,
+                precision=self._precision,
+                temperature_mc=temperature,
+                fix_mode=self._epoch.fix_mode,
+                utc_valid=bool(self._epoch.utc_valid),
+                satellites_used=self._sky.used,
+                satellites_seen=self._sky.seen,
+                antenna=self._antenna,
+                tai_offset=self._tai_offset,
+                receiver=self._receiver,
+                pulse_device=self.pulses.name,
+            )
+        )
+        armed = 0 < estimate.leap_at_ns - (estimate.kernel_ns + estimate.correction_ns) <= LEAP_ARMED_NS
+        self._clock.tell(
+            estimate.state.serves,
+            estimate.bound_ns,
+            estimate.jitter_ns,
+            _KERNEL_LEAP[estimate.leap] if armed else 0,
+            self._tai_offset,
+        )
+
+    def _detail(self, reason: Reason) -> str:
+        """What a device said about itself, where that is the reason."""
+        if reason == Reason.NO_PULSE_DEVICE:
+            return self._problem
+        if reason in (Reason.NO_GPSD, Reason.NO_RECEIVER, Reason.NO_MESSAGES):
+            return self._receiver_problem
+        return ""
+
+    def _store(self) -> None:
+        drift = self._discipline.drift()
+        if drift is not None:
+            try:
+                self._save(drift)
+            except OSError as error:
+                self._say(f"the drift cannot be saved: {error}")

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""A source of pulses is found, kept, looked at in time and found anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from stratum1.pps import Edge, Pulse, PulseError
+from stratum1.timekeeper.pulses import LOOK_AFTER_DUE_NS, PulseKeeper
+
+SECOND = 1_000_000_000
+MS = 1_000_000
+START = 1_800_000_000 * SECOND
+
+
+class Line:
+    """A pulse line in simulated time: `period` ns between pulses, the first `phase` ns after the start."""
+
+    captures_clear = False
+
+    def __init__(self, world: World, path: str, period: int = SECOND, phase: int = 300 * MS) -> None:
+        self.world = world
+        self.path = path
+        self.period = period
+        self.phase = phase
+        self.previous: Pulse | None = None
+        self.newest: Pulse | None = None
+        self.closed = False
+        self.looks = 0
+        self.gone = ""
+        self.other_device = False
+
+    def fetch(self) -> Pulse | None:
+        self.looks += 1
+        if self.gone:
+            raise PulseError(self.gone)
+        since = self.world.now - self.phase
+        sequence = since // self.period + 1 if since >= 0 and self.period else 0
+        pulse = Pulse(sequence, START + self.phase + (sequence - 1) * self.period, 0, 0)
+        if self.newest is not None and self.newest.assert_sequence == sequence:
+            return None
+        self.previous, self.newest = self.newest, pulse
+        return None if self.previous is None else pulse
+
+    def verify(self) -> None:
+        if self.other_device:
+            raise PulseError(f"{self.path}: the device has gone")
+
+    def fileno(self) -> int | None:
+        return None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.now = 0
+        self.folder = folder
+        self.lines: dict[str, Line] = {}
+        self.opened: list[Line] = []
+
+    def line(self, name: str, **how: int) -> None:
+        (self.folder / name).touch()
+        self.lines[name] = Line(self, str(self.folder / name), **how)
+
+    def open(self, path: str) -> Line:
+        line = self.lines.get(Path(path).name)
+        if line is None:
+            raise PulseError(f"{path}: no such device")
+        fresh = Line(self, line.path, line.period, line.phase)
+        fresh.gone = line.gone
+        self.opened.append(fresh)
+        return fresh
+
+    def keeper(self, device: str = "auto") -> PulseKeeper:
+        return PulseKeeper(device, self.folder, self.folder, self.open)
+
+    def run(self, keeper: PulseKeeper, seconds: float, until: Callable[[], bool] = lambda: False) -> list[Edge]:
+        """Turn as the loop does: at each wake-up, and at least once a second."""
+        edges: list[Edge] = []
+        end = self.now + round(seconds * SECOND)
+        while self.now < end and not until():
+            edges += keeper.take(START + self.now, self.now)
+            self.now = max(self.now + MS, min(keeper.wake_ns, self.now + SECOND))
+        return edges
+
+
+def test_every_pulse_is_taken_with_one_look_each(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    keeper = world.keeper(str(tmp_path / "pps0"))
+    world.run(keeper, 5)
+    line = world.opened[0]
+    before = line.looks
+    edges = world.run(keeper, 100)
+    assert len(edges) == 100
+    assert all(edge.missed == 0 for edge in edges)
+    # Two fetches a pulse: the one that brings it and the one that says that there are no more.
+    assert line.looks - before <= 2 * 100 + 4
+
+
+def test_a_pulse_is_looked_for_just_after_it_is_due(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0", phase=300 * MS)
+    keeper = world.keeper()
+    world.run(keeper, 5)
+    due = (world.now - 300 * MS) // SECOND * SECOND + SECOND + 300 * MS
+    keeper.take(START + world.now, world.now)
+    assert 0 < keeper.wake_ns - due <= LOOK_AFTER_DUE_NS
+
+
+def test_ten_pulses_a_second_are_all_taken(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0", period=SECOND // 10)
+    keeper = world.keeper()
+    world.run(keeper, 3)
+    edges = world.run(keeper, 20)
+    assert len(edges) == 200
+    assert sum(edge.missed for edge in edges) == 0
+
+
+def test_a_silent_line_costs_few_looks(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0", phase=10**6 * SECOND)
+    keeper = world.keeper(str(tmp_path / "pps0"))
+    world.run(keeper, 20)
+    line = world.opened[0]
+    before = line.looks
+    world.run(keeper, 100)
+    assert line.looks - before <= 4 * 100 + 4
+
+
+def test_a_device_that_is_not_there_is_a_state_and_tried_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    keeper = world.keeper(str(tmp_path / "pps0"))
+    assert world.run(keeper, 3) == []
+    assert "no such device" in keeper.problem
+    world.line("pps0")
+    assert len(world.run(keeper, 10)) >= 8
+    assert keeper.problem == ""
+
+
+def test_a_device_that_goes_is_closed_and_found_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    keeper = world.keeper(str(tmp_path / "pps0"))
+    world.run(keeper, 5)
+    world.opened[0].gone = "pps0: the device has gone"
+    world.run(keeper, 10, until=lambda: bool(keeper.problem))
+    assert keeper.problem == "pps0: the device has gone"
+    assert world.opened[0].closed
+    assert len(world.run(keeper, 10)) >= 7
+    assert keeper.problem == ""
+
+
+def test_a_dead_descriptor_of_a_replaced_device_is_noticed(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    keeper = world.keeper(str(tmp_path / "pps0"))
+    world.run(keeper, 5)
+    world.opened[0].phase = 10**6 * SECOND  # the old descriptor stays silent for ever
+    world.opened[0].other_device = True
+    assert len(world.run(keeper, 20)) >= 8
+    assert len(world.opened) == 2
+
+
+def test_the_line_that_ticks_is_found_among_those_that_do_not(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0", phase=10**6 * SECOND)
+    world.line("pps1")
+    world.line("pps2", period=SECOND * 1001 // 1000)
+    (tmp_path / "class/pps/pps1").mkdir(parents=True)
+    (tmp_path / "class/pps/pps1/name").write_text("pps@12\n")
+    keeper = world.keeper()
+    world.run(keeper, 2)
+    assert "pps0" in keeper.problem and "pps1" in keeper.problem
+    edges = world.run(keeper, 20)
+    assert keeper.name == "pps1 (pps@12)"
+    assert keeper.problem == ""
+    assert len(edges) >= 12
+    assert [line.path for line in world.opened if not line.closed] == [str(tmp_path / "pps1")]
+
+
+def test_one_pulse_a_second_goes_before_faster_lines(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0", period=SECOND // 10)
+    world.line("pps1")
+    keeper = world.keeper()
+    world.run(keeper, 30)
+    assert keeper.name in ("pps0", "pps1")
+    assert keeper.name == "pps1"
+
+
+def test_a_single_line_is_taken_at_once(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    keeper = world.keeper()
+    assert len(world.run(keeper, 3)) >= 2
+
+
+def test_a_line_found_by_itself_that_falls_silent_is_looked_for_anew(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    keeper = world.keeper()
+    world.run(keeper, 5)
+    world.opened[0].phase = 10**6 * SECOND
+    world.line("pps1")
+    world.lines["pps0"].phase = 10**6 * SECOND
+    world.run(keeper, 60)
+    assert keeper.name == "pps1"
+
+
+def test_without_any_line_the_reason_names_the_folder(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    keeper = world.keeper()
+    world.run(keeper, 2)
+    assert str(tmp_path) in keeper.problem
+
+
+def test_edges_from_before_a_step_are_forgotten(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    keeper = world.keeper()
+    world.run(keeper, 5)
+    world.now += SECOND
+    keeper.discard()
+    assert keeper.take(START + world.now, world.now) == []
