@@ -53,6 +53,10 @@ def _zone(value: str) -> str | None:
     return None
 
 
+def _height(value: int) -> str | None:
+    return None if value in (32, 64) else f"{value} is no height of a panel, want 32 or 64"
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     name: str = option("stratum1", "Host name of the box, as the network sees it.", check=_host_name)
@@ -133,7 +137,12 @@ class Panel:
     device: str = option(
         "auto", "Where the panel is drawn: auto looks for an OLED on I2C.", choices=("auto", "picture", "none")
     )
-    height: int = option(64, "Rows of the picture; an OLED found by auto tells its own.", minimum=32, maximum=64)
+    controller: str = option(
+        "auto",
+        "The OLED's controller, where it is not told right by itself (snow or a shifted picture).",
+        choices=("auto", "ssd1306", "sh1106", "ssd1309"),
+    )
+    height: int = option(64, "Rows of the panel, 64 or 32; no OLED can tell.", check=_height)
     rotate: bool = option(False, "Turn the picture by 180 degrees.")
 
 
