@@ -10,6 +10,7 @@ from fake_oled import FakeBus, Sh1106, Ssd1306
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
+
 from stratum1.panel.bus import buses
 from stratum1.panel.oled import NoPanelError, find
 

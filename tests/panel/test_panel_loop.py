@@ -8,6 +8,7 @@ import signal
 from dataclasses import replace
 
 import pytest
+
 from stratum1.panel.main import Panel
 from stratum1.panel.pages import World, clock_page
 from stratum1.settings import Settings

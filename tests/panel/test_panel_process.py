@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+
 from stratum1.panel.glass import Picture
 from stratum1.panel.main import main
 

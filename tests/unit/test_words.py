@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
 from stratum1.timescale import NS_PER_S, parse_iso_utc
 from stratum1.tracking import Antenna, Leap, Reason, Snapshot, State
 from stratum1.tracking.page import evaluate

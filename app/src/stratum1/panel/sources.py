@@ -35,7 +35,7 @@ class Sources:
             self._addresses = tuple(item.text for item in own_addresses())
         snapshot, now = self._reader.read(), self._reader.now()
         if snapshot is not None and now is not None:
-            growth = max(snapshot.bound_rate, 0.0) * max(target - now[0], 0)
-            now = (target, now[1] + math.ceil(growth), now[2])
+            rate = snapshot.bound_rate if 0 <= snapshot.bound_rate < 1 else 0.0
+            now = (target, now[1] + math.ceil(rate * max(target - now[0], 0)), now[2])
         status = describe(snapshot, now, settings.system.zone)
         return World(status=status, second=second, addresses=self._addresses)

@@ -272,7 +272,8 @@ def _judge(snapshot: Snapshot, bound: int, good: bool, age: int) -> tuple[State,
 
 
 def _ppm(rate: float) -> float | None:
-    return rate * 1e6 if math.isfinite(rate) else None  # JSON has no word for the others
+    ppm = rate * 1e6
+    return ppm if math.isfinite(ppm) else None  # JSON has no word for the others
 
 
 def _level(state: State, reason: Reason, blame_antenna: bool) -> str:
