@@ -7,7 +7,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -20,6 +20,7 @@ from stratum1.tracking import Snapshot
 from stratum1.web.app import app_of
 from stratum1.web.box import Box
 from stratum1.web.listen import listen
+from stratum1.web.recorder import Recorder
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -84,8 +85,12 @@ class Served:
         self._sock = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._sock.getsockname()[1]}"
         self._server = create_server(app_of(self.box, streams=streams), sockets=[self._sock], threads=streams + 4)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    def _run(self) -> None:
+        with suppress(OSError, ValueError):  # the sockets are closed under its feet at the end
+            self._server.run()
 
     def stop(self) -> None:
         """Hang up on everybody at once, as a box does whose cable is pulled."""
@@ -243,6 +248,21 @@ def test_everything_can_be_reached_and_done_with_the_keyboard(page: Page, served
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("#copied")).not_to_be_empty()
+
+
+def test_the_charts_are_drawn_and_read_under_the_pointer(page: Page, served: Served, publish: Publish) -> None:
+    recorder = Recorder(served.box)
+    for _ in range(3):
+        recorder.look()
+    page.goto(f"{served.url}/history?span=hour")
+    charts = page.locator("figure.chart svg")
+    expect(charts).to_have_count(6)
+    expect(charts.first).to_have_attribute("aria-label", re.compile("lowest -112 ns"))
+    box = charts.first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] - 14, box["y"] + 60)
+    expect(page.locator("figure.chart output").first).to_have_text(re.compile(r"\d\d:\d\d:\d\d: -112 ns, LOCKED"))
+    assert all(ratio >= 4.5 for _, ratio in page.evaluate(CONTRASTS))
 
 
 def test_without_script_the_page_still_says_everything(browser: Browser, served: Served) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from stratum1.history import History
 from stratum1.paths import Paths
 from stratum1.settings import Settings, load
 from stratum1.timescale import NS_PER_S
@@ -21,6 +22,7 @@ class Box:
 
     def __init__(self, paths: Paths, settings: Settings | None = None) -> None:
         self.paths = paths
+        self.history = History(paths)
         self._reader = TrackingReader(paths.tracking)
         self._lock = threading.Lock()
         self.closing: list[Callable[[], None]] = []

@@ -18,6 +18,7 @@ from stratum1.web.app import LARGEST_FORM, app_of
 from stratum1.web.box import Box
 from stratum1.web.life import Life
 from stratum1.web.listen import ListenError, listen
+from stratum1.web.recorder import Recorder
 
 STREAMS = 6
 WORKERS = 4
@@ -53,15 +54,17 @@ def serve(argv: list[str]) -> int:
         clear_untrusted_proxy_headers=True,
         ident=None,
     )
+    recorder = Recorder(box)
+    box.closing.append(recorder.stop)
     life = Life(sock.getsockname()[:2], Heartbeat())
 
     def end(number: int, frame: FrameType | None) -> None:
         del number, frame
-        box.close()
         # Threads of the pool are daemons, but waitress waits for them longer than the house allows.
         last = threading.Timer(LAST_WORD_S, os._exit, (0,))
         last.daemon = True
         last.start()
+        box.close()
         raise SystemExit(0)
 
     def reload(number: int, frame: FrameType | None) -> None:
@@ -73,6 +76,7 @@ def serve(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGHUP, reload)
+    recorder.start()
     life.start()
     server.run()  # returns on SystemExit
     life.stop()

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""The whole record: three spans and the changes of state, and when each is written."""
+
+from __future__ import annotations
+
+import threading
+
+from stratum1.history.events import Event, EventLog
+from stratum1.history.record import Record, Sample
+from stratum1.history.ring import Ring, Span
+from stratum1.paths import Paths
+from stratum1.tracking import Reason, State
+
+SPANS = {span.name: span for span in (Span("hour", 10, 360), Span("day", 120, 720), Span("month", 3600, 744))}
+
+WRITTEN_EVERY = 10
+"""Intervals of the day's span (120 s each) between two writes to the data partition."""
+
+
+class History:
+    """Filled by one thread and read by any."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._lock = threading.Lock()
+        self._hour = Ring(paths.run / "history-hour", SPANS["hour"])
+        self._day = Ring(paths.data / "history-day", SPANS["day"])
+        self._month = Ring(paths.data / "history-month", SPANS["month"])
+        self._events = EventLog(paths.data / "history-events")
+        self._since_write = 0
+
+    def see(self, state: State, reason: Reason, sample: Sample | None, monotonic_ns: int) -> None:
+        """One look; `sample` is None while the time is not known.  OSError when something could not be written."""
+        with self._lock:
+            changed = self._events.see(state, reason, sample.utc_ns if sample else None, monotonic_ns)
+            hour_done = day_done = False
+            if sample is not None:
+                hour_done, day_done = self._hour.add(sample), self._day.add(sample)
+                self._month.add(sample)
+            self._since_write += day_done
+            if hour_done:
+                self._hour.flush()
+            if changed or hour_done:
+                self._events.flush()
+            if self._since_write >= WRITTEN_EVERY:
+                self._since_write = 0
+                self._day.flush()
+                self._month.flush()
+
+    def close(self) -> None:
+        """Write everything; OSError when that cannot be."""
+        with self._lock:
+            self._events.flush(undated=True)
+            for ring in (self._hour, self._day, self._month):
+                ring.flush()
+
+    def records(self, span: str, until_s: int) -> list[Record]:
+        """The records of a span ("hour", "day", "month") that ends at `until_s` (UTC seconds), oldest first."""
+        ring = {"hour": self._hour, "day": self._day, "month": self._month}[span]
+        with self._lock:
+            return ring.records(until_s)
+
+    def events(self, limit: int) -> list[Event]:
+        """The newest changes of state, newest first."""
+        with self._lock:
+            return self._events.newest(limit)
