@@ -26,6 +26,9 @@ _LAST_NS = 7_258_118_400 * NS_PER_S
 _BURST_NS = 950 * NS_PER_MS
 """A burst is over before the next one starts, so its start is never older than this when its report comes."""
 
+_EPOCH_GRID_NS = 10 * NS_PER_MS
+"""Epochs lie on this grid at every rate that receivers offer, up to 100 Hz."""
+
 _SAME_EPOCH_NS = 500 * NS_PER_MS
 """Reports of one time that lie closer together are one epoch; a time told again later is a stuck receiver, or a leap
 second, which POSIX time counts twice."""
@@ -129,7 +132,7 @@ class Interpreter:
         parts = [_integer(report, key, 0, 1 << 40) for key in ("real_sec", "real_nsec", "clock_sec", "clock_nsec")]
         real_s, real_ns, clock_s, clock_ns = parts
         if real_s is not None and real_ns is not None and clock_s is not None and clock_ns is not None:
-            self._toff = (real_s * NS_PER_S + real_ns, clock_s * NS_PER_S + clock_ns)
+            self._toff = (_on_grid(real_s * NS_PER_S + real_ns), clock_s * NS_PER_S + clock_ns)
 
     def _sky_report(self, report: dict[str, Any]) -> list[Event]:
         satellites = report.get("satellites")
@@ -205,4 +208,10 @@ def _utc(value: object) -> int | None:
         ns = parse_iso_utc(value)
     except (ValueError, OverflowError):
         return None
+    ns = _on_grid(ns)
     return ns if _FIRST_NS < ns < _LAST_NS else None
+
+
+def _on_grid(ns: int) -> int:
+    """The epoch that is meant: what gpsd tells carries the receiver's clock error, some ms on old ones."""
+    return (ns + _EPOCH_GRID_NS // 2) // _EPOCH_GRID_NS * _EPOCH_GRID_NS
