@@ -5,7 +5,7 @@ Shared memory is QEMU's ivshmem device, words of 64 bits: [0] question number, [
 [2] CLOCK_REALTIME, [3] served time (kernel clock and published correction), [4] error bound,
 [5] 1 if served as good, [6] 1 while this program looks.
 
-Orders are lines, each answered by one line of JSON: `kill NAME`, `stop NAME`, `pids NAME`, `read PATH`, `date`.
+Orders are lines, each answered by one line of JSON: `kill NAME`, `stop NAME`, `pids NAME`, `read PATH`, `date`, `snapshot`.
 NAME is looked for in the processes' command lines.
 """
 
@@ -23,6 +23,7 @@ from stratum1.tracking import TrackingReader
 SPIN_S = 0.5
 IVSHMEM = "0x1110"
 PORT = "org.stratum1.agent"
+PAGE = "/run/stratum1/tracking"
 
 
 def memory():
@@ -38,7 +39,7 @@ def memory():
 def answer_stamps():
     words = (ctypes.c_uint64 * 8).from_buffer(memory())
     signed = (ctypes.c_int64 * 8).from_buffer(words)
-    reader = TrackingReader("/run/stratum1/tracking")
+    reader = TrackingReader(PAGE)
     last = words[0]
     while True:
         if words[0] == last:
@@ -86,6 +87,9 @@ def obey(line):
             return f.read(100_000)
     if verb == "date":
         return time.time_ns()
+    if verb == "snapshot":
+        snapshot = TrackingReader(PAGE).read()
+        return None if snapshot is None else {n: str(getattr(snapshot, n)) for n in snapshot.__slots__}
     return f"unknown order {verb!r}"
 
 
