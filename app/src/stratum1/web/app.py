@@ -13,10 +13,10 @@ from werkzeug.wrappers import Response as WSGIResponse
 import stratum1
 from stratum1.paths import Paths
 from stratum1.settings import Settings
-from stratum1.web import api, graphs, headers, metrics, status
+from stratum1.web import api, graphs, headers, metrics, sources, status
 from stratum1.web.box import Box
 
-PAGES = (("status.view", "Status"), ("graphs.view", "History"))
+PAGES = (("status.view", "Status"), ("graphs.view", "History"), ("sources.view", "Sources"))
 """What the navigation offers, in order."""
 
 LARGEST_FORM = 65_536
@@ -52,6 +52,7 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
     headers.install(app)
     app.register_blueprint(status.room(box))
     app.register_blueprint(graphs.room(box))
+    app.register_blueprint(sources.room(box))
     app.register_blueprint(api.room(box, streams))
     app.register_blueprint(metrics.room(box))
     app.register_error_handler(HTTPException, _error)
