@@ -26,7 +26,7 @@ VERBS = {
     "timekeeper": Verb("stratum1.timekeeper", "process: pulses and labels to time"),
     "responder": Verb("stratum1.responder", "process: answers NTP"),
     "panel": Verb("stratum1.panel.main", "process: draws the panel"),
-    "web": Verb("stratum1.web.main", "process: serves the page"),
+    "web": Verb("stratum1.web", "process: serves the page"),
 }
 
 USAGE_ERROR = 2

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""What the appliance consists of: how each child is started, and what must be there first."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from stratum1.paths import Paths
+from stratum1.settings import Settings
+from stratum1.supervisor import accounts
+from stratum1.supervisor.child import HOPELESS_RETRY_S, BlockedError, Child, Launch, State
+
+# Where a GPS receiver is found without being named: a udev name, the Pi's header, USB.
+SERIAL_NAMES = ("gps0", "ttyAMA0", "ttyACM0", "ttyUSB0")
+
+
+class Plans:
+    """`settings` may be replaced while children run; the next start goes by the new ones."""
+
+    def __init__(self, paths: Paths, settings: Settings) -> None:
+        self.paths = paths
+        self.settings = settings
+        self._last_receiver: Path | None = None
+
+    def children(self, say: Callable[[str], None]) -> list[Child]:
+        """All children, in the order in which they are started."""
+        environ = {**os.environ, **self.paths.environment()}
+
+        def ours(
+            name: str, *capabilities: int, devices: Iterable[str] = (), wanted: Callable[[], bool] = lambda: True
+        ) -> Child:
+            def launch() -> Launch:
+                if not wanted():
+                    raise BlockedError("switched off in the settings", state=State.OFF)
+                account = accounts.account((accounts.OURS,), *capabilities)
+                found = [device for pattern in devices for device in sorted(self.paths.dev.glob(pattern))]
+                # -P: the folder it happens to be started in is no place to import from.
+                argv = (sys.executable, "-P", "-m", "stratum1", name)
+                return Launch(argv, accounts.with_devices(account, found))
+
+            return Child(name, launch, environ, say, key=wanted)
+
+        keeping_time = (accounts.CAP_SYS_TIME, accounts.CAP_SYS_NICE, accounts.CAP_IPC_LOCK)
+        answering = (accounts.CAP_NET_BIND_SERVICE, accounts.CAP_SYS_NICE, accounts.CAP_IPC_LOCK)
+        return [
+            Child("gpsd", self._gpsd, environ, say, beats=False, key=self._gpsd_key),
+            ours("timekeeper", *keeping_time, devices=("pps*",)),
+            ours("responder", *answering),
+            ours("web", accounts.CAP_NET_BIND_SERVICE),
+            ours("panel", devices=("i2c-*", "gpiochip*"), wanted=lambda: self.settings.panel.device != "none"),
+        ]
+
+    # gpsd
+
+    def _gpsd(self) -> Launch:
+        settings = self.settings.receiver
+        program = _program(settings.gpsd)
+        if program is None:
+            raise BlockedError(
+                f"the program {settings.gpsd!r} is not there; install it (apt-get install gpsd) "
+                "or name it in receiver.gpsd",
+                HOPELESS_RETRY_S,
+            )
+        device = self._receiver()
+        if device is None:
+            raise BlockedError(
+                f"no GPS receiver at {self._wanted_receiver()}; seat the hat, or name its device in receiver.device"
+            )
+        if _taken(settings.gpsd_port):
+            raise BlockedError(
+                f"TCP port {settings.gpsd_port} is taken by another program, perhaps the system's own gpsd; "
+                "stop that (systemctl stop gpsd.socket gpsd) or choose another receiver.gpsd_port",
+                HOPELESS_RETRY_S,
+            )
+        # Not as root: gpsd would drop it only after opening the device, and would take hold of the PPS line before.
+        account = accounts.with_devices(accounts.account(("gpsd", accounts.OURS, "nobody")), [device])
+        return Launch((program, "-n", "-N", "-S", str(settings.gpsd_port), str(device)), account)
+
+    def _gpsd_key(self) -> Any:
+        """Anew for other settings, and for a receiver that is another device now; not for one that is unplugged."""
+        receiver = self.settings.receiver
+        device = self._receiver() or self._last_receiver
+        return receiver.gpsd, receiver.gpsd_port, receiver.device, device
+
+    def _receiver(self) -> Path | None:
+        """The device itself and not a link to it, so that a link that leads elsewhere is seen."""
+        wanted = self.settings.receiver.device
+        names = [self.paths.dev / name for name in SERIAL_NAMES] if wanted == "auto" else [Path(wanted)]
+        for name in names:
+            if name.exists():
+                self._last_receiver = name.resolve()
+                return self._last_receiver
+        return None
+
+    def _wanted_receiver(self) -> str:
+        wanted = self.settings.receiver.device
+        return " or ".join(str(self.paths.dev / name) for name in SERIAL_NAMES) if wanted == "auto" else wanted
+
+
+def _program(name: str) -> str | None:
+    # An ordinary user's path lacks the folders in which Debian puts gpsd.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    return shutil.which(name, path=path)
+
+
+def _taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False

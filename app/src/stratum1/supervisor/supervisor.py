@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""`stratum1 supervise`: everything that makes the appliance, from one command, until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from stratum1.paths import Paths
+from stratum1.receiver.status import ReceiverStatus, poll
+from stratum1.settings import load
+from stratum1.supervisor import accounts
+from stratum1.supervisor.child import HOPELESS_STATUS, Child, State
+from stratum1.supervisor.files import write_json
+from stratum1.supervisor.plans import Plans
+from stratum1.supervisor.receiver_watch import PERIOD_S, ReceiverWatch
+from stratum1.supervisor.watchdog import Watchdog
+
+TURN_S = 1.0
+END_S = 2.8
+"""All children have ended by then, or are killed."""
+HUNG_GPSD_S = 3 * PERIOD_S
+UNFIT_S = 300.0
+"""When what the appliance is for has not run for so long, the hardware watchdog may try a restart of the machine."""
+ESSENTIAL = ("timekeeper", "responder")
+
+
+class StartError(Exception):
+    """Nothing can be started; the text says in one line why, and what to do."""
+
+
+class Supervisor:
+    def __init__(self, paths: Paths, watchdog: Watchdog | None = None) -> None:
+        self.paths = paths
+        loaded = load(paths.settings)
+        self.plans = Plans(paths, loaded.settings)
+        self.children = self.plans.children(say)
+        self._gpsd = self.children[0]
+        self._watch = ReceiverWatch(self._poll_gpsd, paths.receiver_status)
+        self._watchdog = watchdog
+        self._fit_at = time.monotonic()
+        self._settings_seen = _look(paths.settings)
+        self._settings_problem = ""
+        self._tell(loaded.problem)
+        self._written: dict[str, Any] = {}
+        self._ending = False
+        self._reload = False
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT; 0."""
+        wake = self._take_signals()
+        for stale in (self.paths.tracking, self.paths.receiver_status, self.paths.responder_counters):
+            # Of an earlier run, perhaps before a restart of the machine: nobody may take it for ours.
+            stale.unlink(missing_ok=True)
+        self._watch.start()
+        while not self._ending:
+            now = time.monotonic()
+            for child in self.children:
+                child.turn(now)
+            self._check_settings()
+            self._check_gpsd(now)
+            self._feed(now)
+            self._publish()
+            self._sleep(wake, min([now + TURN_S, *(child.due() for child in self.children)]))
+        self._end(wake)
+        return 0
+
+    def _take_signals(self) -> socket.socket:
+        """From here on signals set flags and end the sleep."""
+        wake, writer = socket.socketpair()
+        for end in (wake, writer):
+            end.setblocking(False)
+        self._wake_writer = writer  # else it would be closed
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: setattr(self, "_ending", True))
+        signal.signal(signal.SIGHUP, lambda *_: setattr(self, "_reload", True))
+        return wake
+
+    @staticmethod
+    def _sleep(wake: socket.socket, until: float) -> None:
+        poller = select.poll()
+        poller.register(wake, select.POLLIN)
+        if poller.poll(max(0.0, until - time.monotonic()) * 1000):
+            with contextlib.suppress(BlockingIOError):
+                while wake.recv(4096):
+                    pass
+
+    # What is looked after each turn
+
+    def _check_settings(self) -> None:
+        seen = _look(self.paths.settings)
+        if seen == self._settings_seen and not self._reload:
+            return
+        self._settings_seen, self._reload = seen, False
+        loaded = load(self.paths.settings)
+        self._tell(loaded.problem)
+        if loaded.settings == self.plans.settings:
+            return
+        self.plans.settings = loaded.settings
+        for child in self.children:
+            if child is not self._gpsd:  # which takes its settings as arguments, and SIGHUP for something else
+                child.hangup()
+
+    def _tell(self, problem: str) -> None:
+        if problem and problem != self._settings_problem:
+            say(problem)
+        self._settings_problem = problem
+
+    def _poll_gpsd(self) -> ReceiverStatus:
+        return poll(self.plans.settings.receiver.gpsd_port)
+
+    def _check_gpsd(self, now: float) -> None:
+        if self._gpsd.pid is None:
+            return
+        last = max(self._gpsd.started, self._watch.answered or 0.0)
+        if now - last > HUNG_GPSD_S:
+            self._gpsd.restart(f"did not answer for {HUNG_GPSD_S:.0f} s", now)
+
+    def _feed(self, now: float) -> None:
+        """Only while the appliance does what it is for; a reason that a restart cannot mend is no reason for one."""
+        essential = [child for child in self.children if child.name in ESSENTIAL]
+        if all(child.state is State.RUNNING or child.hopeless for child in essential):
+            self._fit_at = now
+        if self._watchdog is not None and now - self._fit_at < UNFIT_S:
+            self._watchdog.feed()
+
+    def _publish(self) -> None:
+        content = {child.name: child.as_dict() for child in self.children}
+        if content != self._written:
+            write_json(self.paths.children_status, content)
+            self._written = content
+
+    def _end(self, wake: socket.socket) -> None:
+        self._watch.stop()
+        now = time.monotonic()
+        for child in self.children:
+            child.stop(now)
+        deadline = now + END_S
+        while any(child.pid for child in self.children) and now < deadline:
+            now = time.monotonic()
+            for child in self.children:
+                child.turn(now)
+            if any(child.pid for child in self.children):
+                self._sleep(wake, min([now + 0.2, deadline]))
+        for left in (self.paths.tracking, self.paths.receiver_status, self.paths.children_status):
+            left.unlink(missing_ok=True)
+        if self._watchdog is not None:
+            self._watchdog.close()
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _look(path: Path) -> tuple[int, int, int] | None:
+    """What changes when the file does."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def take_folders(paths: Paths) -> int:
+    """Make the run and data folders ours and keep a second supervisor out; the lock's descriptor, to be kept open."""
+    account = accounts.account((accounts.OURS,))
+    for folder, variable in ((paths.run, "STRATUM1_RUN"), (paths.data, "STRATUM1_DATA")):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if account is not None:
+                os.chown(folder, account.uid, account.gid)
+        except OSError as error:
+            raise StartError(
+                f"cannot make the folder {folder}: {error.strerror}; run as root or set {variable}"
+            ) from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StartError(f"cannot write in {folder}: permission denied; run as root or set {variable}")
+    lock = os.open(paths.run / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(lock, 20).decode("ascii", "replace").strip()
+        os.close(lock)
+        raise StartError(f"stratum1 already runs in {paths.run} (process {owner}); stop that one first") from None
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    return lock
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="stratum1 supervise", description="Run the appliance until SIGTERM.")
+    parser.add_argument(
+        "--watchdog",
+        type=Path,
+        metavar="DEVICE",
+        help="hardware watchdog that restarts this machine when the appliance hangs (/dev/watchdog)",
+    )
+    options = parser.parse_args(argv)
+    paths = Paths.from_environment()
+    watchdog = None
+    try:
+        lock = take_folders(paths)
+        if options.watchdog is not None:
+            watchdog = _open_watchdog(options.watchdog)
+        try:
+            return Supervisor(paths, watchdog).run()
+        finally:
+            os.close(lock)
+    except StartError as error:
+        say(f"supervise: {error}")
+        return HOPELESS_STATUS
+
+
+def _open_watchdog(device: Path) -> Watchdog | None:
+    try:
+        return Watchdog(device)
+    except OSError as error:
+        # The time server is worth more than its watchdog.
+        say(f"supervise: no hardware watchdog: {device}: {error.strerror}")
+        return None
+
+
+__all__ = ["Child", "StartError", "Supervisor", "main", "take_folders"]
