@@ -3,7 +3,8 @@
  * A machine in simulated time, to be preloaded: its clock, its PPS device and its adjtimex.
  *
  * True time moves in poll() alone. CLOCK_REALTIME runs fast by FREQUENCY_PPM and starts OFFSET_NS ahead of
- * true time; /dev/pps0 stamps each true second with noise; clock_adjtime() steers as the kernel does.
+ * true time; /dev/pps0 stamps each true second with noise; /dev/ptp0 captures it by a counter of its own rate
+ * and time scale, with less noise; clock_adjtime() steers as the kernel does.
  * After END_S the process gets SIGTERM. LOG gets a line for each true second: second, kernel clock
  * minus true time in ns, frequency in force in s/s, status bits, tai. All of these are environment variables
  * that begin with MACHINE_.
@@ -12,6 +13,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/pps.h>
+#include <linux/ptp_clock.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -26,6 +28,8 @@
 
 #define SECOND 1000000000LL
 #define PPS_FD 900
+#define PTP_FD 901
+#define CAPTURES 8
 
 extern int plain_open(const char *, int, ...) __asm__("open");
 
@@ -41,6 +45,10 @@ static int no_rights;
 static struct timex kernel;
 static double rate;                                     /* in force, s/s */
 static FILE *record;
+static double counter_rate, capture_ns;                 /* of /dev/ptp0: s/s fast; sigma */
+static int ptp_ways, ptp_inputs, ptp_on;                /* ways: 1 precise, 2 extended, 4 plain */
+static int64_t captured[CAPTURES];
+static int captures;
 static uint64_t seed = 88172645463325252ULL;
 
 static double number(const char *name, double otherwise)
@@ -80,6 +88,10 @@ __attribute__((constructor)) static void begin(void)
     seed += (uint64_t)number("MACHINE_SEED", 1) * 7919;
     for (int i = 0; i < 20; i++)
         uniform();
+    counter_rate = number("MACHINE_COUNTER_PPM", 30) * 1e-6;
+    capture_ns = number("MACHINE_CAPTURE_NS", 0);
+    ptp_ways = (int)number("MACHINE_PTP_WAYS", 7);
+    ptp_inputs = (int)number("MACHINE_PTP_INPUTS", 1);
     if (path)
         record = fopen(path, "w");
 }
@@ -87,6 +99,11 @@ __attribute__((constructor)) static void begin(void)
 static int64_t realtime(void)
 {
     return start_ns + true_ns + stepped_ns + llround(ahead_ns);
+}
+
+static int64_t counter(double late_ns)
+{
+    return start_ns + 37 * SECOND + true_ns + llround(true_ns * counter_rate + late_ns);
 }
 
 static void advance(int64_t ns)
@@ -106,6 +123,8 @@ static void advance(int64_t ns)
             sequence++;
             stamp_ns = realtime() + llround(noise_ns * normal());
             clear_ns = stamp_ns + 100000000;
+            if (ptp_on && captures < CAPTURES)
+                captured[captures++] = counter(capture_ns * normal());
         }
         if (foreign_step_at_ns && true_ns >= foreign_step_at_ns) {
             stepped_ns += SECOND / 4;
@@ -129,6 +148,17 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
     static int (*real)(struct pollfd *, nfds_t, int);
     if (!real)
         real = (int (*)(struct pollfd *, nfds_t, int))dlsym(RTLD_NEXT, "poll");
+    if (count == 1 && fds[0].fd == PTP_FD) {
+        int64_t left = (int64_t)timeout * 1000000;
+        while (!captures && left > 0) {
+            int64_t part = SECOND - true_ns % SECOND + 50000;
+            part = part < left ? part : left;
+            advance(part);
+            left -= part;
+        }
+        fds[0].revents = captures ? POLLIN : 0;
+        return captures > 0;
+    }
     int ready = count ? real(fds, count, 0) : 0;
     if (ready == 0)
         advance((int64_t)timeout * 1000000);
@@ -187,9 +217,10 @@ int plain_open(const char *path, int flags, ...)
     va_start(rest, flags);
     int mode = va_arg(rest, int);
     va_end(rest);
-    if (!strcmp(path, "/dev/pps0")) {
+    if (!strcmp(path, "/dev/pps0"))
         return PPS_FD;
-    }
+    if (!strcmp(path, "/dev/ptp0"))
+        return PTP_FD;
     if (!real)
         real = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
     return real(path, flags, mode);
@@ -198,12 +229,81 @@ int plain_open(const char *path, int flags, ...)
 int close(int fd)
 {
     static int (*real)(int);
-    if (fd == PPS_FD) {
+    if (fd == PPS_FD || fd == PTP_FD)
         return 0;
-    }
     if (!real)
         real = (int (*)(int))dlsym(RTLD_NEXT, "close");
     return real(fd);
+}
+
+ssize_t read(int fd, void *buffer, size_t size)
+{
+    static ssize_t (*real)(int, void *, size_t);
+    if (fd == PTP_FD) {
+        struct ptp_extts_event *events = buffer;
+        int given = 0;
+        memset(buffer, 0, size);
+        for (; given < captures && (given + 1) * sizeof *events <= size; given++) {
+            events[given].t.sec = captured[given] / SECOND;
+            events[given].t.nsec = (uint32_t)(captured[given] % SECOND);
+        }
+        captures = 0;
+        return (ssize_t)(given * sizeof *events);
+    }
+    if (!real)
+        real = (ssize_t (*)(int, void *, size_t))dlsym(RTLD_NEXT, "read");
+    return real(fd, buffer, size);
+}
+
+static struct ptp_clock_time ptp_time(int64_t ns)
+{
+    struct ptp_clock_time time = {.sec = ns / SECOND, .nsec = (uint32_t)(ns % SECOND)};
+    return time;
+}
+
+static int ptp_ioctl(unsigned long request, void *argument)
+{
+    if (request == PTP_CLOCK_GETCAPS) {
+        struct ptp_clock_caps *caps = argument;
+        memset(caps, 0, sizeof *caps);
+        caps->n_ext_ts = ptp_inputs;
+        caps->n_pins = ptp_inputs;
+        return 0;
+    }
+    if (request == PTP_PIN_SETFUNC)
+        return ((struct ptp_pin_desc *)argument)->func == PTP_PF_EXTTS ? 0 : -1;
+    if (request == PTP_EXTTS_REQUEST) {
+        ptp_on = ((struct ptp_extts_request *)argument)->flags & PTP_ENABLE_FEATURE;
+        return 0;
+    }
+    if (request == PTP_SYS_OFFSET_PRECISE && ptp_ways & 1) {
+        struct ptp_sys_offset_precise *both = argument;
+        both->device = ptp_time(counter(0));
+        both->sys_realtime = ptp_time(realtime());
+        return 0;
+    }
+    if (request == PTP_SYS_OFFSET_EXTENDED && ptp_ways & 2) {
+        struct ptp_sys_offset_extended *both = argument;
+        for (unsigned int i = 0; i < both->n_samples; i++) {
+            int64_t disturbed = i == 3 ? 0 : 5000;    /* all but one reading are late at their end */
+            both->ts[i][0] = ptp_time(realtime() - 400);
+            both->ts[i][1] = ptp_time(counter(0));
+            both->ts[i][2] = ptp_time(realtime() + 400 + disturbed);
+        }
+        return 0;
+    }
+    if (request == PTP_SYS_OFFSET && ptp_ways & 4) {
+        struct ptp_sys_offset *both = argument;
+        for (unsigned int i = 0; i < both->n_samples; i++) {
+            both->ts[2 * i] = ptp_time(realtime() - 600);
+            both->ts[2 * i + 1] = ptp_time(counter(0));
+        }
+        both->ts[2 * both->n_samples] = ptp_time(realtime() + 600);
+        both->ts[2] = ptp_time(realtime() + 600);
+        return 0;
+    }
+    errno = request == PPS_GETCAP ? ENOTTY : EOPNOTSUPP;
+    return -1;
 }
 
 int ioctl(int fd, unsigned long request, ...)
@@ -213,6 +313,8 @@ int ioctl(int fd, unsigned long request, ...)
     va_start(rest, request);
     void *argument = va_arg(rest, void *);
     va_end(rest);
+    if (fd == PTP_FD)
+        return ptp_ioctl(request, argument);
     if (fd != PPS_FD) {
         if (!real)
             real = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl");

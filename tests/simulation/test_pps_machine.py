@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import simulated_machine as machine
 
 SECOND = 1_000_000_000
@@ -68,3 +69,42 @@ def test_a_device_that_captures_nothing_and_cannot_be_set_up_is_refused(tmp_path
 
 def test_a_line_without_assert_edges_is_refused(tmp_path: Path) -> None:
     assert "no assert edges" in str(watch(tmp_path, pps_caps=CLEAR | TSPEC, pps_mode=CLEAR))
+
+
+CAPTURE = """
+import json, sys
+from stratum1 import clock, pps
+try:
+    source = pps.open_source("/dev/ptp0")
+except pps.PulseError as gone:
+    print(json.dumps(str(gone)))
+    sys.exit()
+seen = []
+for _ in range(20):
+    clock.wait([source.fileno()], [], 1_000_000_000)
+    while (pulse := source.fetch()) is not None:
+        seen += [(edge.stamp_ns, edge.missed) for edge in pps.new_edges(source.previous, pulse)]
+source.close()
+print(json.dumps(seen))
+"""
+
+
+@pytest.mark.parametrize("ways", [1, 2, 4, 6])
+def test_a_capture_input_gives_kernel_time_whichever_way_both_clocks_are_read(tmp_path: Path, ways: int) -> None:
+    outcome = machine.run(tmp_path, ["-c", CAPTURE], ptp_ways=ways, counter_ppm=30, frequency_ppm=-20)
+    seen = json.loads(outcome.out)
+    assert len(seen) >= 15
+    truth = {second.number: second.kernel_minus_true_ns for second in outcome.seconds}
+    for stamp, missed in seen:
+        # The machine starts at a whole second; its clock is off by less than a millisecond.
+        number = round(stamp / SECOND) - 1_900_000_000
+        assert abs(stamp - (1_900_000_000 + number) * SECOND - truth[number]) <= 2
+        assert missed == 0
+
+
+def test_a_clock_without_a_capture_input_says_so(tmp_path: Path) -> None:
+    assert "no capture input" in machine.run(tmp_path, ["-c", CAPTURE], ptp_inputs=0).out
+
+
+def test_a_clock_that_cannot_be_read_together_with_the_kernels_says_so(tmp_path: Path) -> None:
+    assert "cannot be read together" in machine.run(tmp_path, ["-c", CAPTURE], ptp_ways=0).out

@@ -45,6 +45,21 @@ def test_the_clock_ends_at_the_pulse_and_stays_there(tmp_path: Path, offset_ms: 
     assert all(second.status == 0 for second in outcome.seconds[-1000:])
 
 
+def test_hardware_capture_is_another_source_of_pulses(tmp_path: Path) -> None:
+    outcome = machine.timekeeper(
+        tmp_path,
+        SETTINGS.replace("/dev/pps0", "/dev/ptp0"),
+        offset_ns=3_000_000,
+        frequency_ppm=-15,
+        noise_ns=NOISE_NS,
+        capture_ns=20,
+        ptp_ways=2,
+        end_s=3000,
+    )
+    assert outcome.status == 0, outcome.err
+    assert rms([second.kernel_minus_true_ns for second in outcome.seconds[-1000:]]) < 20
+
+
 def test_the_kernels_flag_says_unsynchronised_until_the_lock(tmp_path: Path) -> None:
     outcome = machine.timekeeper(tmp_path, SETTINGS, noise_ns=NOISE_NS, end_s=60)
     flags = [bool(second.status & STA_UNSYNC) for second in outcome.seconds]

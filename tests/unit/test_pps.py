@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum1.pps import Edge, Pulse, PulseError, device_name, devices, new_edges, open_source, parse_record
+from stratum1.pps import Edge, Pulse, PulseError, device_name, devices, new_edges, open_source
+from stratum1.pps.capture import Pairing, least_disturbed
+from stratum1.pps.simulated import parse_record
 
 SECOND = 1_000_000_000
 sequences = st.integers(0, 2**32 - 1)
@@ -127,3 +129,29 @@ def test_a_device_is_known_by_its_line(tmp_path: Path) -> None:
     (folder / "name").write_text("pps@12.-1\n")
     assert device_name(tmp_path, "/dev/pps1") == "pps1 (pps@12.-1)"
     assert device_name(tmp_path, "/dev/pps2") == "pps2"
+
+
+@given(
+    st.integers(-(2**60), 2**60),
+    st.integers(-(2**60), 2**60),
+    st.floats(-500e-6, 500e-6),
+    st.integers(0, SECOND),
+)
+def test_a_counter_of_any_scale_and_rate_tells_kernel_time(
+    counter: int, kernel: int, rate: float, late_ns: int
+) -> None:
+    """Read together at 0 s and at 1 s; the edge came `late_ns` before the second reading."""
+    pairing = Pairing(counter, kernel)
+    pairing.add(counter + SECOND, kernel + SECOND + round(SECOND * rate))
+    edge = pairing.kernel_ns(counter + SECOND - late_ns)
+    assert abs(edge - (kernel + SECOND - late_ns + round((SECOND - late_ns) * rate))) <= 1
+
+
+def test_a_step_of_the_kernel_clock_between_two_readings_is_no_rate() -> None:
+    pairing = Pairing(0, 0)
+    pairing.add(SECOND, SECOND + 250_000_000)
+    assert pairing.kernel_ns(SECOND - 3_000_000) == SECOND + 250_000_000 - 3_000_000
+
+
+def test_the_least_disturbed_reading_counts() -> None:
+    assert least_disturbed([(0, 7, 900), (1000, 8, 1100), (2000, 9, 2900)]) == (8, 1050)

@@ -72,7 +72,10 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    device: str = option("auto", "Where the pulse comes in: a PPS device, a socket of simulated pulses, or auto.")
+    device: str = option(
+        "auto",
+        "Where the pulse comes in: a PPS device, a PTP clock that captures it, a socket of simulated pulses, or auto.",
+    )
     edge: str = option("auto", "Which edge of the pulse is the second.", choices=("auto", "assert", "clear"))
     delay_ns: int = option(
         0,
