@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: MIT
+"""The responder: answers NTP from the tracking page (see ntp/).
+
+The main thread only watches: signals, the settings, the page's file, the workers' lives, the counters.  The workers are
+threads inside compiled code that never wait for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import mmap
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from types import FrameType
+
+from stratum1.heartbeat import Heartbeat
+from stratum1.ntp.access import Policy
+from stratum1.ntp.answer import measure_precision
+from stratum1.ntp.counters import CountersPage
+from stratum1.ntp.interfaces import interfaces
+from stratum1.ntp.listen import ListenError, open_family
+from stratum1.ntp.sockets import Worker
+from stratum1.paths import Paths
+from stratum1.settings import load
+from stratum1.settings.schema import Ntp
+
+STUCK_S = 5.0
+"""A worker whose loop has not turned for this long is stuck: no heartbeat any more."""
+TRACKING_SIZE = 512
+
+
+def log(text: str) -> None:
+    print(f"responder: {text}", file=sys.stderr, flush=True)
+
+
+class TrackingMap:
+    """The tracking page as the workers see it: mapped anew when the file is another one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inode: tuple[int, int] | None = None
+        self.page: mmap.mmap | None = None
+
+    def refresh(self) -> bool:
+        """Whether there is another page than before; a page that vanished stays in use and ages by its own rules."""
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            status = os.fstat(fd)
+            inode = (status.st_dev, status.st_ino)
+            if inode == self._inode or status.st_size != TRACKING_SIZE:
+                return False
+            self.page = mmap.mmap(fd, TRACKING_SIZE, prot=mmap.PROT_READ)
+            self._inode = inode
+        finally:
+            os.close(fd)
+        return True
+
+
+class Seat:
+    """One worker's place: a socket, its part of the counters, and the thread that sits there now."""
+
+    def __init__(self, crew: Crew, index: int, sock: socket.socket, stamps: bool) -> None:
+        self.crew = crew
+        self.index = index
+        self.sock = sock
+        self.stamps = stamps
+        self.start()
+
+    def start(self) -> None:
+        crew = self.crew
+        self.worker = Worker(
+            self.sock.fileno(),
+            ipv6=self.sock.family == socket.AF_INET6,
+            rules=crew.rules,
+            block=crew.page.block(self.index),
+            rows=crew.page.client_rows(self.index),
+            precision=crew.precision,
+            thread=self.index,
+            stamps=self.stamps,
+        )
+        self.turns = -1
+        self.turned = time.monotonic()
+        self.thread = threading.Thread(target=self.worker.run, name=f"answers-{self.index}", daemon=True)
+        self.thread.start()
+
+    def turning(self) -> bool:
+        """Whether the loop has turned lately."""
+        turns = self.worker.turns
+        if turns != self.turns:
+            self.turns = turns
+            self.turned = time.monotonic()
+        return time.monotonic() - self.turned < STUCK_S
+
+
+class Crew:
+    """All workers of one set of ports, families and threads; ListenError when not even one family can be had."""
+
+    def __init__(self, path: Path, ntp: Ntp, rules: Policy, precision: int, *, known_port: bool) -> None:
+        self.ntp = ntp
+        self.rules = rules
+        self.precision = precision
+        self.count = ntp.workers or min(os.cpu_count() or 1, 4)
+        self.replaced = 0
+        self.problem = ""
+        families = [f for f, wanted in ((socket.AF_INET, ntp.ipv4), (socket.AF_INET6, ntp.ipv6)) if wanted]
+        if not families:
+            raise ListenError("ntp.ipv4 and ntp.ipv6 are both false: nobody could be served")
+        opened = {}
+        for family in families:
+            try:
+                opened[family] = open_family(family, ntp.port, self.count, first=not known_port)
+            except ListenError as error:
+                if (family is families[-1] and not opened) or "taken" in str(error):
+                    for sockets in opened.values():
+                        for sock, _ in sockets:
+                            sock.close()
+                    raise
+                self.problem = str(error)
+        self.families = tuple(opened)
+        rows = 1 << max(2, (ntp.clients // self.count).bit_length() - 1)
+        self.page = CountersPage(path, self.count * 2, rows)
+        self.seats = [
+            Seat(self, (self.count if family == socket.AF_INET6 else 0) + place, sock, stamps)
+            for family, sockets in opened.items()
+            for place, (sock, stamps) in enumerate(sockets)
+        ]
+
+    def use(self, rules: Policy) -> None:
+        self.rules = rules
+        for seat in self.seats:
+            seat.worker.use(rules)
+
+    def mend(self) -> None:
+        """Put a new thread, and if need be a new socket, where one has ended."""
+        for seat in self.seats:
+            if seat.thread.is_alive():
+                continue
+            self.replaced += 1
+            log(f"worker {seat.index} ended unexpectedly and is replaced")
+            family = seat.sock.family
+            with contextlib.suppress(OSError):
+                seat.sock.close()
+            try:
+                [(seat.sock, seat.stamps)] = open_family(family, self.ntp.port, 1, first=False)
+            except ListenError as error:
+                self.problem = str(error)
+                continue
+            seat.start()
+
+    def turning(self) -> bool:
+        return all(map(Seat.turning, self.seats))
+
+    def served(self) -> int:
+        """Answers of all workers since the start: the first three verdicts of each block."""
+        return sum(sum(self.page.block(seat.index)[8:32].cast("Q")) for seat in self.seats)
+
+    def stop(self) -> None:
+        """Answer what the sockets still hold, then close them."""
+        for seat in self.seats:
+            seat.worker.stop()
+        deadline = time.monotonic() + 2.0
+        for seat in self.seats:
+            seat.thread.join(max(0.0, deadline - time.monotonic()))
+            if not seat.thread.is_alive():
+                seat.sock.close()
+
+
+class Responder:
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+        self.tracking = TrackingMap(paths.tracking)
+        self.tracking.refresh()
+        self.precision = measure_precision()
+        self.on_link: tuple[str, ...] = ()
+        self.seen: deque[tuple[float, int]] = deque(maxlen=61)
+        loaded = load(paths.settings)
+        if loaded.problem:
+            log(loaded.problem)
+        self.ntp = loaded.settings.ntp
+        self.look_at_interfaces()
+        self.crew = Crew(paths.responder_counters, self.ntp, self.rules(), self.precision, known_port=False)
+
+    def rules(self) -> Policy:
+        ntp = self.ntp
+        return Policy(
+            allow=ntp.allow,
+            on_link=self.on_link,
+            everyone=ntp.everyone,
+            rate_per_minute=ntp.rate_per_minute,
+            rate_burst=ntp.rate_burst,
+            silent_before_first_lock=ntp.silent_before_first_lock,
+            page=self.tracking.page,
+        )
+
+    def look_at_interfaces(self) -> bool:
+        """Whether the networks that this machine is on are others than before."""
+        try:
+            on_link = tuple(sorted({str(item.address.network) for item in interfaces()}))
+        except OSError:
+            return False
+        if on_link == self.on_link:
+            return False
+        self.on_link = on_link
+        return True
+
+    def reload(self) -> None:
+        """Take over the settings; sockets change only when port, families, threads or table do."""
+        loaded = load(self.paths.settings)
+        if loaded.problem:
+            log(loaded.problem)
+        old, self.ntp = self.ntp, loaded.settings.ntp
+        shape = [(n.port, n.ipv4, n.ipv6, n.workers, n.clients) for n in (old, self.ntp)]
+        if shape[0] == shape[1]:
+            self.crew.use(self.rules())
+            return
+        try:
+            crew = Crew(
+                self.paths.responder_counters,
+                self.ntp,
+                self.rules(),
+                self.precision,
+                known_port=old.port == self.ntp.port and self.ntp.ipv4 <= old.ipv4 and self.ntp.ipv6 <= old.ipv6,
+            )
+        except ListenError as error:
+            log(f"{error}; going on with port {old.port}")
+            self.crew.problem = str(error)
+            self.ntp = old
+            return
+        self.seen.clear()
+        self.crew, before = crew, self.crew
+        before.stop()
+
+    def second(self) -> bool:
+        """Once a second: look after page, networks, workers and counters; whether all workers turn."""
+        changed = self.tracking.refresh()
+        if self.look_at_interfaces() or changed:
+            self.crew.use(self.rules())
+        self.crew.mend()
+        now = time.monotonic()
+        self.seen.append((now, self.crew.served()))
+        self.crew.page.write(
+            replaced=self.crew.replaced,
+            rates=(self._rate(10.0), self._rate(60.0) * 60.0),
+            port=self.ntp.port,
+            families=(socket.AF_INET in self.crew.families, socket.AF_INET6 in self.crew.families),
+            precision=self.precision,
+            problem=self.crew.problem,
+        )
+        return self.crew.turning()
+
+    def _rate(self, window_s: float) -> float:
+        """Answers per second over the last `window_s`, or over what there is of it."""
+        now, served = self.seen[-1]
+        then, before = next((item for item in self.seen if now - item[0] <= window_s + 0.5), self.seen[-1])
+        return (served - before) / (now - then) if now > then else 0.0
+
+
+class Signals:
+    """SIGTERM, SIGINT and SIGHUP as something to wait for."""
+
+    def __init__(self) -> None:
+        self._read, write = socket.socketpair()
+        for end in (self._read, write):
+            end.setblocking(False)
+        self._write = write
+        self.ending = False
+        self.reloading = False
+        signal.set_wakeup_fd(write.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self.reloading = True
+        else:
+            self.ending = True
+
+    def wait(self, seconds: float) -> None:
+        select.select([self._read], [], [], max(0.0, seconds))
+        with contextlib.suppress(BlockingIOError):
+            self._read.recv(64)
+
+
+def main(argv: list[str]) -> int:
+    """The `stratum1 responder` process; 0 = told to end, 2 = what is wrong was said and will not mend itself."""
+    parser = argparse.ArgumentParser(
+        prog="stratum1 responder", description="Answer NTP from the timekeeper's snapshot."
+    )
+    parser.parse_args(argv)
+    signals = Signals()
+    heartbeat = Heartbeat()
+    try:
+        responder = Responder(Paths.from_environment())
+    except ListenError as error:
+        log(str(error))
+        return 2
+    except OSError as error:
+        log(f"{error.filename}: {error.strerror}; the responder needs a folder that it may write")
+        return 2
+    crew = responder.crew
+    if crew.problem:
+        log(crew.problem)
+    names = " and ".join("IPv6" if family == socket.AF_INET6 else "IPv4" for family in crew.families)
+    log(
+        f"answering on UDP port {responder.ntp.port} ({names}, {len(crew.seats)} threads, "
+        f"precision 2^{responder.precision} s)"
+    )
+    due = time.monotonic()
+    while not signals.ending:
+        if signals.reloading:
+            signals.reloading = False
+            responder.reload()
+        now = time.monotonic()
+        if now >= due:
+            if responder.second():
+                heartbeat.beat()
+            due = max(due + 1.0, now)
+        signals.wait(due - time.monotonic())
+    responder.crew.stop()
+    return 0
