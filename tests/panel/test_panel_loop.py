@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from stratum1.panel.main import Panel
-from stratum1.panel.pages import World, clock_page
+from stratum1.panel.loop import Panel, Parts
+from stratum1.panel.world import World
 from stratum1.settings import Settings
 from stratum1.timescale import NS_PER_S
 from stratum1.words import describe, moment
@@ -25,9 +25,13 @@ class Clock:
         self.ns = START
         self.end = START + seconds * NS_PER_S
         self.events = []  # (instant, what to do)
+        self.stepped = 0
 
     def now(self):
         return self.ns
+
+    def monotonic(self):
+        return self.ns - self.stepped
 
     def wait(self, ns):
         wake = self.ns + max(ns, 0)
@@ -48,10 +52,9 @@ class Sources:
     def __init__(self):
         self.drawn = []
 
-    def page(self, target, settings):
+    def world(self, target, settings, height=64, glass=""):
         self.drawn.append(target)
-        status = replace(describe(None, None), time=moment(target).time)
-        return clock_page(World(status=status))
+        return World(status=replace(describe(None, None), time=moment(target).time), second=target // NS_PER_S)
 
 
 class Glass:
@@ -92,6 +95,8 @@ class House:
         self.settings = settings or Settings()
         self.beats = 0
         self.said = []
+        self.pins = None
+        self.orders = []
 
     def find(self, settings):
         self.found.append(self.clock.ns)
@@ -103,8 +108,17 @@ class House:
         self.beats += 1
 
     def run(self):
-        panel = Panel(self.clock, self.sources, self.find, lambda: self.settings, self.beat, self.said.append)
-        return panel.run()
+        parts = Parts(
+            clock=self.clock,
+            source=self.sources,
+            find_glass=self.find,
+            find_pins=lambda settings: self.pins,
+            load_settings=lambda: self.settings,
+            give=lambda *order: self.orders.append(order),
+            beat=self.beat,
+            say=self.said.append,
+        )
+        return Panel(parts).run()
 
 
 @pytest.mark.parametrize("lead_ns", [0, 7_000_000, 50_000_000])
@@ -128,6 +142,7 @@ def test_a_clock_set_back_does_not_freeze_the_panel():
 
     def set_back():
         house.clock.ns = START - 3600 * NS_PER_S
+        house.clock.stepped = -3604 * NS_PER_S
         house.clock.end = START - 3590 * NS_PER_S
 
     house.clock.events = [(START + 4 * NS_PER_S, set_back)]

@@ -24,7 +24,7 @@ def test_the_handiest_address_comes_first():
         address("eth0", "169.254.7.7"),
         address("eth0", "fe80::5"),
     ]
-    assert sorted(handy[::-1], key=lambda item: item.rank) == handy
+    assert sorted(set(handy), key=lambda item: item.rank) == handy
 
 
 @pytest.mark.skipif(shutil.which("ip") is None, reason="iproute2 is not installed")

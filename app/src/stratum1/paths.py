@@ -77,6 +77,11 @@ class Paths:
         return self.run / "panel.png"
 
     @property
+    def order(self) -> Path:
+        """One word from the panel's buttons for the supervisor: reboot, setup or factory-reset."""
+        return self.run / "order"
+
+    @property
     def settings(self) -> Path:
         return self.data / "stratum1.toml"
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stratum1.settings.fields import SettingsError, option, parse
+from stratum1.timescale import parse_iso_utc
 
 
 def _host_name(value: str) -> str | None:
@@ -51,6 +52,34 @@ def _zone(value: str) -> str | None:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return f"{value!r} is no known time zone, want one like Europe/Berlin or UTC"
     return None
+
+
+_TAKEN_PINS = {2: "the I2C bus", 3: "the I2C bus", 14: "the receiver", 15: "the receiver"}
+_TAKEN_PINS |= dict.fromkeys((4, 5, 18), "the pulse of common hats")
+
+
+def _pin(value: int) -> str | None:
+    if not 0 <= value <= 27:
+        return f"{value} is no pin of the header, want 1 to 27, or 0 for none"
+    if value in _TAKEN_PINS:
+        return f"pin {value} belongs to {_TAKEN_PINS[value]}"
+    return None
+
+
+def _hours(value: str) -> str | None:
+    time = r"([01]\d|2[0-3]):[0-5]\d"
+    if value and not re.fullmatch(f"{time}-{time}", value):
+        return f"{value!r} are no hours, want a span like 22:00-06:30"
+    return None
+
+
+def _message(value: str) -> str | None:
+    for instant in re.findall(r"\{([^}]*)\}", value):
+        try:
+            parse_iso_utc(instant)
+        except ValueError as error:
+            return str(error)
+    return None if len(value) <= 80 else "too long, want at most 80 letters"
 
 
 def _height(value: int) -> str | None:
@@ -147,6 +176,25 @@ class Panel:
     )
     height: int = option(64, "Rows of the panel, 64 or 32; no OLED can tell.", check=_height)
     rotate: bool = option(False, "Turn the picture by 180 degrees.")
+    brightness: int = option(160, "How bright an OLED is.", minimum=1, maximum=255)
+    dim_after_s: int = option(
+        600, "An OLED dims when no button was pressed for so long; 0 = never.", minimum=0, maximum=86_400, unit="s"
+    )
+    night: str = option(
+        "", "Hours in which the panel is dark, as 22:00-06:30 in system.zone; empty = none.", check=_hours
+    )
+    cycle_s: int = option(
+        0, "The pages take turns, each for so long; 0 = the clock stays.", minimum=0, maximum=3600, unit="s"
+    )
+    message: str = option(
+        "",
+        "A line below the time, such as ON AIR; {2026-12-31T23:00:00Z} in it becomes the time left until then.",
+        check=_message,
+    )
+    button_a: int = option(23, "BCM number of the first button's pin, to ground; 0 = none.", check=_pin)
+    button_b: int = option(24, "BCM number of the second button's pin, to ground; 0 = none.", check=_pin)
+    led_locked: int = option(0, "BCM number of a lamp that is lit while locked; 0 = none.", check=_pin)
+    led_alarm: int = option(0, "BCM number of a lamp that is lit while a person is needed; 0 = none.", check=_pin)
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,8 @@ def describe(snapshot: Snapshot | None, now: tuple[int, int, bool] | None, zone:
     antenna = ANTENNA[snapshot.antenna]
     blame_antenna = state is not State.LOCKED and snapshot.antenna in (Antenna.OPEN, Antenna.SHORT)
     left = _holdover_left(snapshot, bound, age) if good else None
-    known = snapshot.reference_ns != 0 and bound < _SECOND_KNOWN_NS and reason is not Reason.CLOCK_STEPPED
+    bounded = snapshot.reference_ns != 0 and reason is not Reason.CLOCK_STEPPED
+    known = bounded and bound < _SECOND_KNOWN_NS
     since = served - (snapshot.state_since_ns + snapshot.correction_ns) if state is snapshot.state else -1
     measured = snapshot.pulses_accepted > 0
     status = Status(
@@ -204,7 +205,7 @@ def describe(snapshot: Snapshot | None, now: tuple[int, int, bool] | None, zone:
         detail=snapshot.detail if reason is snapshot.reason else "",
         stratum=str(snapshot.stratum) if good else "-",
         refid=snapshot.refid.rstrip(b"\0").decode("ascii", "replace") if good else "",
-        bound=format_bound(bound) if snapshot.reference_ns else "±?",
+        bound=format_bound(bound) if bounded else "±?",
         offset=format_seconds(snapshot.offset_ns, signed=True) if measured else "-",
         jitter=format_seconds(snapshot.jitter_ns) if measured else "-",
         frequency=format_ppm(snapshot.frequency) if measured else "-",
@@ -218,7 +219,7 @@ def describe(snapshot: Snapshot | None, now: tuple[int, int, bool] | None, zone:
         leap=_leap(snapshot),
         since=format_duration(since) if since >= 0 else "",
         served_ns=served,
-        bound_ns=bound,
+        bound_ns=bound if bounded else None,
         stratum_number=snapshot.stratum if good else 0,
         offset_ns=snapshot.offset_ns if measured else None,
         jitter_ns=snapshot.jitter_ns if measured else None,

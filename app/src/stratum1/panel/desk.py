@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""What the buttons do: turn pages, show details, and the menu with its countdown.  Pure: time comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stratum1.panel.buttons import Press
+from stratum1.panel.pages import PAGES, AskPage, Page, details_page
+from stratum1.panel.world import World
+from stratum1.timescale import NS_PER_S
+
+_BACK_NS = 30 * NS_PER_S
+"""After this without a press the clock comes back."""
+_MENU_NS = 15 * NS_PER_S
+_COUNTDOWN_NS = 5 * NS_PER_S
+
+CHOICES = (
+    ("cancel", "CANCEL"),
+    ("reboot", "REBOOT"),
+    ("setup", "SETUP MODE"),
+    ("controller", "OTHER PANEL TYPE"),
+    ("factory-reset", "FACTORY RESET"),
+)
+"""(order, what the panel calls it); the first does nothing."""
+
+
+@dataclass(slots=True)
+class _Menu:
+    choice: int = 0
+    fire_ns: int | None = None
+    """When the order is given; None while one is still choosing."""
+
+
+class Desk:
+    """Which page is up.  `give` is called with an order of CHOICES once its countdown has ended."""
+
+    def __init__(self, give: Callable[[str], None]) -> None:
+        self._give = give
+        self._page = 0
+        self._details = False
+        self._menu: _Menu | None = None
+        self.touched_ns: int | None = None
+        """When a button was last pressed; None = never."""
+
+    def press(self, press: Press, now_ns: int) -> None:
+        self.touched_ns = now_ns
+        if press is Press.BOTH_LONG:
+            self._menu = None
+            self._give("controller")
+        elif self._menu is not None:
+            self._choose(self._menu, press, now_ns)
+        elif press is Press.BOTH:
+            self._menu = _Menu()
+        elif press is Press.HOLD_A:
+            self._details = not self._details
+        elif press is Press.HOLD_B:
+            self._page, self._details = 0, False
+        else:
+            self._details = False
+            self._page = (self._page + (1 if press is Press.A else -1)) % len(PAGES)
+
+    def _choose(self, menu: _Menu, press: Press, now_ns: int) -> None:
+        if menu.fire_ns is not None or press is Press.BOTH:
+            self._menu = None  # whatever is pressed during the countdown stops it
+        elif press in (Press.A, Press.HOLD_A):
+            menu.choice = (menu.choice + 1) % len(CHOICES)
+        elif menu.choice == 0:
+            self._menu = None
+        else:
+            menu.fire_ns = now_ns + _COUNTDOWN_NS
+
+    def turn(self, now_ns: int) -> bool:
+        """Let time pass; True when what is up has changed by it."""
+        idle = now_ns - (self.touched_ns or 0)
+        menu = self._menu
+        if menu is not None:
+            if menu.fire_ns is not None and now_ns >= menu.fire_ns:
+                self._menu = None
+                self._give(CHOICES[menu.choice][0])
+                return True
+            if menu.fire_ns is None and idle >= _MENU_NS:
+                self._menu = None
+                return True
+            return False
+        if (self._page or self._details) and idle >= _BACK_NS:
+            self._page, self._details = 0, False
+            return True
+        return False
+
+    @property
+    def on_clock(self) -> bool:
+        """Whether the clock is up, whose seconds must come on the second."""
+        return self._menu is None and not self._details and self._page == 0
+
+    def page(self, world: World, now_ns: int, cycle_s: int = 0) -> Page:
+        """The page that is up; with `cycle_s` the pages take turns by themselves while nobody presses."""
+        if self._menu is not None:
+            return _ask(self._menu, now_ns)
+        if self._details:
+            return details_page(world)
+        index = self._page
+        if index == 0 and cycle_s and (self.touched_ns is None or now_ns - self.touched_ns >= _BACK_NS):
+            index = world.second // cycle_s % len(PAGES)
+        return PAGES[index](world)
+
+
+def _ask(menu: _Menu, now_ns: int) -> AskPage:
+    name = CHOICES[menu.choice][1]
+    if menu.fire_ns is None:
+        return AskPage("MENU", name, "A: next   B: do it", 0.0)
+    left = max(menu.fire_ns - now_ns, 0)
+    return AskPage("SURE? ANY KEY STOPS IT", name, f"in {-(-left // NS_PER_S)} s", left / _COUNTDOWN_NS)

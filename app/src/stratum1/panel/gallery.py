@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""python -m stratum1.panel.gallery FOLDER: a picture of every page, state and size, made by the program itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from stratum1.panel.draw import picture
+from stratum1.panel.pages import PAGES, AskPage, Page, details_page
+from stratum1.panel.png import glowing
+from stratum1.panel.samples import worlds
+
+SIZES = ((128, 64), (128, 32))
+_ASKED = AskPage("HOLD BOTH TO CONFIRM", "REBOOT", "in 3 s; any key: cancel", 0.6)
+
+
+def frames() -> Iterator[tuple[str, Image.Image]]:
+    """(name, 1-bit picture) of everything that is worth looking at."""
+    for size in SIZES:
+        for state, world in worlds(size[1]):
+            for page in PAGES:
+                # The other pages do not depend on every state: three of them show all there is.
+                if page is PAGES[0] or state in ("locked", "holdover", "no-timekeeper"):
+                    name = page.__name__.removesuffix("_page")
+                    yield f"{name}-{state}-{size[1]}", picture(size, page(world))
+        locked = dict(worlds(size[1]))["locked"]
+        more: dict[str, Page] = {"details": details_page(locked), "question": _ASKED}
+        for name, shown in more.items():
+            yield f"{name}-{size[1]}", picture(size, shown)
+
+
+def main(argv: Sequence[str]) -> int:
+    if len(argv) != 1:
+        print("usage: python -m stratum1.panel.gallery FOLDER", file=sys.stderr)
+        return 2
+    folder = Path(argv[0])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = []
+        for name, image in frames():
+            (folder / f"{name}.png").write_bytes(glowing(image))
+            names.append(name)
+        (folder / "README.md").write_text(_index(names), encoding="utf-8")
+    except OSError as error:
+        print(f"gallery: {folder}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    print(f"{len(names)} pictures in {folder}")
+    return 0
+
+
+def _index(names: Sequence[str]) -> str:
+    lines = ["# What the panel shows", "", "Made by `make screens`; do not edit.", ""]
+    for size in SIZES:
+        lines += [f"## {size[0]} x {size[1]}", ""]
+        for name in names:
+            if name.endswith(f"-{size[1]}"):
+                title = name.removesuffix(f"-{size[1]}").replace("-", " ", 1)
+                lines += [f"**{title}**", "", f"![{title}]({name}.png)", ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
