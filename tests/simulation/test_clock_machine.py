@@ -68,3 +68,17 @@ def test_without_the_right_one_line_says_what_to_do(tmp_path: Path) -> None:
     outcome = machine.run(tmp_path, ["-c", "from stratum1 import clock; clock.KernelClock()"], no_rights=1)
     assert "CAP_SYS_TIME" in outcome.err.splitlines()[-1]
     assert "timekeeper.steer = none" in outcome.err.splitlines()[-1]
+
+
+def test_another_program_that_changes_the_rate_is_noticed(tmp_path: Path) -> None:
+    script = """
+other = clock.KernelClock()
+c.adjust(1e-6)
+alone = c.tell(True, 0, 0)
+other.adjust(-5e-6)
+print(json.dumps([alone, c.tell(True, 0, 0), c.frequency()]))
+"""
+    alone, disturbed, rate = steer(tmp_path, script)
+    assert alone is True
+    assert disturbed is False
+    assert abs(rate + 5e-6) < 1e-10

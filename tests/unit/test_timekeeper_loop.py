@@ -34,6 +34,7 @@ class SimulatedClock:
         self.told: list[tuple[bool, int, int, int, int]] = []
         self.waited: list[tuple[list[int], list[int]]] = []
         self.steps: list[int] = []
+        self.rival = False
 
     def read(self) -> tuple[int, int]:
         return START + self.true + self.ahead_ns, UPTIME + self.true
@@ -53,8 +54,9 @@ class SimulatedClock:
         self.steps.append(step_ns)
         self.ahead_ns += step_ns
 
-    def tell(self, synchronised: bool, bound_ns: int, error_ns: int, leap: int = 0, tai_offset: int = 0) -> None:
+    def tell(self, synchronised: bool, bound_ns: int, error_ns: int, leap: int = 0, tai_offset: int = 0) -> bool:
         self.told.append((synchronised, bound_ns, error_ns, leap, tai_offset))
+        return not self.rival
 
 
 class Line:
@@ -302,6 +304,18 @@ def test_a_pulse_device_that_goes_is_said_once_and_is_the_reason() -> None:
     bench.line.broken = False
     bench.run(30)
     assert bench.pages[-1].state == State.LOCKED
+
+
+def test_a_rival_for_the_kernel_clock_is_told_once_an_hour() -> None:
+    bench = Bench()
+    bench.run(10)
+    assert bench.lines == []
+    bench.clock.rival = True
+    bench.run(3500)
+    assert len(bench.lines) == 1
+    assert "another program steers" in bench.lines[0]
+    bench.run(200)
+    assert len(bench.lines) == 2
 
 
 def test_what_was_learned_is_saved_every_ten_minutes_and_at_the_end() -> None:

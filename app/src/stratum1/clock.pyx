@@ -139,8 +139,8 @@ class FreeClock:
     def step(self, step_ns) -> None:
         raise ClockError("the clock is left alone (timekeeper.steer = none)")
 
-    def tell(self, synchronised, bound_ns, error_ns, leap=0, tai_offset=0) -> None:
-        pass
+    def tell(self, synchronised, bound_ns, error_ns, leap=0, tai_offset=0) -> bool:
+        return True
 
 
 cdef _adjust(timex *tx):
@@ -224,8 +224,8 @@ cdef class KernelClock:
         tx.time.tv_usec = rest
         _adjust(&tx)
 
-    def tell(self, bint synchronised, int64_t bound_ns, int64_t error_ns, int leap=0, int tai_offset=0) -> None:
-        """What programs on this machine are told by adjtimex(2).
+    def tell(self, bint synchronised, int64_t bound_ns, int64_t error_ns, int leap=0, int tai_offset=0) -> bool:
+        """What programs on this machine are told by adjtimex(2); False when somebody else has changed the frequency.
 
         bound_ns: most that the clock is wrong; error_ns: what it is likely wrong; leap: a second to
         be inserted (1) or left out (-1) by the kernel at the end of its UTC day; tai_offset: TAI - UTC
@@ -241,12 +241,16 @@ cdef class KernelClock:
         tx.maxerror = _microseconds(bound_ns)
         tx.esterror = _microseconds(error_ns)
         _adjust(&tx)
+        # The kernel rounds what it gives back.
+        ours = -2 <= tx.freq - self._freq <= 2
+        self._freq = tx.freq
         if tai_offset and tai_offset != self._tai:
             memset(&tx, 0, sizeof(tx))
             tx.modes = ADJ_TAI
             tx.constant = tai_offset
             _adjust(&tx)
             self._tai = tai_offset
+        return ours
 
 
 cdef long _microseconds(int64_t ns):

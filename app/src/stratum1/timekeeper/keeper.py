@@ -23,6 +23,7 @@ SAVE_EVERY_NS = 600 * SECOND
 """Rarely enough to spare the card."""
 LEAP_ARMED_NS = 86_400 * SECOND
 """The kernel takes a leap at its next midnight, so it is told in the last day only."""
+RIVAL_EVERY_NS = 3600 * SECOND
 TAI_MINUS_GPS_S = 19
 FIX = 2
 """Lowest TPV.mode that is a fix."""
@@ -88,6 +89,7 @@ class Timekeeper:
         discipline.begin(kernel, monotonic, steering=clock.frequency(), drift=drift)
         self._due_ns = monotonic
         self._save_due_ns = monotonic + SAVE_EVERY_NS
+        self._rival_said_ns = monotonic - RIVAL_EVERY_NS
         page.write(Snapshot(kernel_ns=kernel, realtime_minus_monotonic_ns=kernel - monotonic, precision=precision))
 
     def turn(self) -> int:
@@ -216,13 +218,16 @@ class Timekeeper:
             )
         )
         armed = 0 < estimate.leap_at_ns - (estimate.kernel_ns + estimate.correction_ns) <= LEAP_ARMED_NS
-        self._clock.tell(
+        ours = self._clock.tell(
             estimate.state.serves,
             estimate.bound_ns,
             estimate.jitter_ns,
             _KERNEL_LEAP[estimate.leap] if armed else 0,
             self._tai_offset,
         )
+        if not ours and monotonic >= self._rival_said_ns + RIVAL_EVERY_NS:
+            self._rival_said_ns = monotonic
+            self._say("another program steers the kernel clock too: stop it (systemd-timesyncd, chronyd, ntpd)")
 
     def _detail(self, reason: Reason) -> str:
         """What a device said about itself, where that is the reason."""
