@@ -23,6 +23,7 @@ VERBS = {
     "settings": Verb("stratum1.settings.command", "show, get, set or check settings"),
     "demo": Verb("stratum1.demo", "run the appliance on this PC with a simulated GPS hat"),
     "hat": Verb("stratum1.simulator.hat", "the simulated GPS hat: serve it, or give it a fault"),
+    "calibrate": Verb("stratum1.calibrate", "measure how late a pulse is stamped, by an output looped to a PPS line"),
     "timekeeper": Verb("stratum1.timekeeper", "process: pulses and labels to time"),
     "responder": Verb("stratum1.responder", "process: answers NTP"),
     "panel": Verb("stratum1.panel.main", "process: draws the panel"),
