@@ -19,6 +19,7 @@ from stratum1.tracking import Antenna, Leap, Reason, Snapshot, State
 
 SECOND = 1_000_000_000
 MS = 1_000_000
+DAY = 86_400 * SECOND
 START = 1_800_000_000 * SECOND
 UPTIME = 5_000 * SECOND
 
@@ -35,13 +36,20 @@ class SimulatedClock:
         self.waited: list[tuple[list[int], list[int]]] = []
         self.steps: list[int] = []
         self.rival = False
+        self.leaps = 0
 
     def read(self) -> tuple[int, int]:
         return START + self.true + self.ahead_ns, UPTIME + self.true
 
     def wait(self, readers: Sequence[int], writers: Sequence[int], timeout_ns: int) -> None:
         self.waited.append((list(readers), list(writers)))
+        before = START + self.true + self.ahead_ns
         self.true += max(timeout_ns, MS)
+        # As the kernel: an armed leap second is inserted when its own UTC day ends.
+        midnight = -(-before // DAY) * DAY
+        if self.told and self.told[-1][3] == 1 and before < midnight <= START + self.true + self.ahead_ns:
+            self.ahead_ns -= SECOND
+            self.leaps += 1
 
     def frequency(self) -> float:
         return self.rate
@@ -292,6 +300,24 @@ def test_a_leap_is_announced_once_and_given_to_the_kernel_in_the_last_day_alone(
     bench.run(60)
     assert bench.pages[-1].state.serves
     assert bench.clock.told[-1][3] == 1
+
+
+def test_time_is_kept_across_a_leap_second_that_the_kernel_takes() -> None:
+    bench = Bench()
+    bench.run(60)
+    midnight = -(-START // DAY) * DAY
+    bench.keeper._take(LeapNotice(Leap.INSERT, midnight))
+    bench.clock.true = midnight - START - 120 * SECOND
+    bench.run(60)
+    assert bench.pages[-1].state.serves
+    seen = len(bench.pages)
+    bench.run(180)
+    assert bench.clock.leaps == 1
+    assert {page.state for page in bench.pages[seen:]} == {State.LOCKED}
+    # One second behind the count of seconds since the start, which knows no leap.
+    assert bench.clock.ahead_ns + bench.pages[-1].correction_ns == pytest.approx(-SECOND, abs=1000)
+    assert bench.pages[-1].leap == Leap.NONE
+    assert bench.clock.told[-1][3] == 0
 
 
 def test_a_pulse_device_that_goes_is_said_once_and_is_the_reason() -> None:
