@@ -76,7 +76,7 @@ def spoken_seconds(name: str) -> set[int]:
 @pytest.mark.parametrize(
     ("name", "device", "day"),
     [
-        ("quectel-L70.log", "MediaTek MT3339", "2022-03-09"),
+        ("quectel-L70.log", "Quectel L70", "2022-03-09"),
         ("quectel.log", "GPS receiver (NMEA)", "2020-10-07"),
         ("ublox-8.log", "GPS receiver (NMEA)", "2017-01-10"),
         ("ublox-zed-f9p-nmea.log", "GPS receiver (NMEA)", "2019-04-12"),

@@ -17,8 +17,9 @@ from stratum1.receiver.utc import RELEASED_NS
 from stratum1.timescale import NS_PER_MS, NS_PER_S
 from stratum1.tracking import Reason
 
-# "pps" brings TOFF, "timing" brings sor and rtime into each TPV.
-_WATCH = b'?WATCH={"enable":true,"json":true,"pps":true,"timing":true};\n'
+# "pps" brings TOFF, "timing" sor and rtime in each TPV, "raw" what reports.py gets from dialects.py.
+_WATCH = b'?WATCH={"enable":true,"json":true,"raw":1,"pps":true,"timing":true};\n'
+_WHICH = b"?DEVICES;\n"
 
 _READ_BYTES = 16_384
 _READS_PER_CALL = 4
@@ -54,6 +55,7 @@ class GpsdStream:
         self._retry_ns = _RETRY_FIRST_NS
         self._attempt_ns: int | None = None
         self._heard_ns = 0
+        self._asked_ns = 0
         self._gone: Reason | None = None
 
     def fileno(self) -> int | None:
@@ -98,6 +100,7 @@ class GpsdStream:
                 self._heard_ns = now_ns  # somebody stepped the clock back
             else:
                 events.append(Gone(Reason.NO_MESSAGES, "gpsd is there, the receiver says nothing"))
+                self._ask_why(now_ns)
         return self._once(events)
 
     def close(self) -> None:
@@ -136,6 +139,12 @@ class GpsdStream:
             return
         self._connected = True
         self._heard_ns = now_ns
+
+    def _ask_why(self, now_ns: int) -> None:
+        """gpsd does not always tell that it has given a device up."""
+        if not 0 <= now_ns - self._asked_ns < _SILENCE_NS and not self._to_send:
+            self._asked_ns = now_ns
+            self._to_send = _WHICH
 
     def _send(self) -> None:
         assert self._socket is not None

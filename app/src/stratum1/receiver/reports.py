@@ -9,15 +9,16 @@ a quarter of its driver's shortest cycle, and leaves `sor` standing otherwise, s
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from typing import Any
 
-from stratum1.receiver import naming
-from stratum1.receiver.events import Device, Epoch, Event, Gone, Sky
-from stratum1.receiver.utc import RELEASED_NS, UtcWatch, resolve_date
+from stratum1.receiver import dialects, naming
+from stratum1.receiver.events import Device, Epoch, Event, Gone, Hardware, LeapNotice, Sky
+from stratum1.receiver.utc import RELEASED_NS, UtcWatch, leap_instant, resolve_date
 from stratum1.timescale import NS_PER_MS, NS_PER_S, parse_iso_utc
-from stratum1.tracking import Reason
+from stratum1.tracking import Leap, Reason
 
 _FIRST_NS = 0
 _LAST_NS = 7_258_118_400 * NS_PER_S
@@ -28,6 +29,8 @@ _BURST_NS = 950 * NS_PER_MS
 
 _EPOCH_GRID_NS = 10 * NS_PER_MS
 """Epochs lie on this grid at every rate that receivers offer, up to 100 Hz."""
+
+_WORDS_CHARACTERS = 200
 
 _SAME_EPOCH_NS = 500 * NS_PER_MS
 """Reports of one time that lie closer together are one epoch; a time told again later is a stuck receiver, or a leap
@@ -48,11 +51,15 @@ class Interpreter:
         self._last: Epoch | None = None
         self._device: Device | None = None
         self._sky: Sky | None = None
+        self._words = ""
+        self._leap_heard = False
+        self._notice: LeapNotice | None = None
+        self._hardware: Hardware | None = None
 
     def line(self, text: bytes, now_ns: int) -> list[Event]:
         """The events in one line that gpsd wrote; `now_ns` is CLOCK_REALTIME, for reports without their own time."""
         if not text.startswith(b"{"):
-            return []
+            return self._raw(text)
         try:
             # Instants keep all their digits: no float ever holds one.
             report = json.loads(text, parse_float=str)
@@ -75,6 +82,7 @@ class Interpreter:
                 devices = report.get("devices")
                 rows = [row for row in devices if isinstance(row, dict)] if isinstance(devices, list) else []
                 if not rows:
+                    self._forget()
                     return [Gone(Reason.NO_RECEIVER, "gpsd has no receiver")]
                 return [event for row in rows[:4] for event in self._device_report(row)]
         return []
@@ -97,7 +105,8 @@ class Interpreter:
             # The same burst knows more now; what it said of its arrival stays.
             arrival_ns, first_byte = last.arrival_ns, last.first_byte
         leap = _integer(report, "leapseconds", -1, 100)
-        if leap is not None:
+        # gpsd's value outlives the receiver that told it, so the receiver's own word goes first.
+        if leap is not None and not self._leap_heard:
             self._utc.leap_seconds(leap)
         utc_valid, leap_seconds, fix_age_ns = self._utc.epoch(arrival_ns, mode)
         dated = resolve_date(told, self.known_past_ns)
@@ -153,12 +162,53 @@ class Interpreter:
         self._sky = sky
         return [sky]
 
+    def _forget(self) -> None:
+        """What is plugged in next has to tell for itself."""
+        self._utc.restart()
+        self._device = self._sky = self._last = self._notice = self._hardware = None
+        self._words = ""
+        self._leap_heard = False
+
+    def _raw(self, text: bytes) -> list[Event]:
+        match dialects.fact(text):
+            case dialects.LeapSeconds(value):
+                self._leap_heard = True
+                self._utc.leap_seconds(value)
+            case dialects.TimeResolved(resolved):
+                self._utc.resolved(resolved)
+            case dialects.LeapToCome(change, seconds_left):
+                return self._leap_to_come(change, seconds_left)
+            case dialects.AntennaState(antenna, jamming):
+                hardware = Hardware(antenna, jamming)
+                if hardware != self._hardware:
+                    self._hardware = hardware
+                    return [hardware]
+            case dialects.Model(words) if words not in self._words:
+                self._words = f"{self._words},{words}"[:_WORDS_CHARACTERS]
+                if self._device is not None:
+                    name = naming.receiver_name(self._device.driver, self._words)
+                    self._device = dataclasses.replace(self._device, name=name)
+                    return [self._device]
+        return []
+
+    def _leap_to_come(self, change: int, seconds_left: int) -> list[Event]:
+        notice = LeapNotice(Leap.NONE)
+        if change:
+            last = self._last
+            at_ns = leap_instant(last.utc_ns, seconds_left) if last is not None and last.date_plausible else None
+            if at_ns is None:
+                return []  # no leap can be then: phantom announcements have been broadcast
+            notice = LeapNotice(Leap.INSERT if change > 0 else Leap.DELETE, at_ns)
+        if notice == self._notice:
+            return []
+        self._notice = notice
+        return [notice]
+
     def _device_report(self, report: dict[str, Any]) -> list[Event]:
         path = _text(report, "path")
         activated = report.get("activated")
         if activated in (0, "0") and not isinstance(activated, bool):
-            self._utc.restart()
-            self._device = self._sky = self._last = None
+            self._forget()
             return [Gone(Reason.NO_RECEIVER, f"{path or 'the receiver'} cannot be read")]
         device = Device(
             name=naming.receiver_name(

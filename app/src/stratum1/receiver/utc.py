@@ -8,6 +8,7 @@ subframe 4 page 18, which comes once in 12.5 minutes, it uses what its firmware 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from stratum1.timescale import GPS_ROLLOVER_NS, NS_PER_S
@@ -65,7 +66,9 @@ class UtcWatch:
         self._fix_since_ns: int | None = None
         self._last_ns = 0
         self._known: int | None = None
+        self._denied = False
         self._tells = False
+        self._resolved: bool | None = None
 
     def restart(self) -> None:
         """Another receiver, or the same one after a loss of power: what the last one knew is no evidence."""
@@ -76,9 +79,15 @@ class UtcWatch:
         self._tells = True
 
     def leap_seconds(self, value: int | None) -> None:
-        """The receiver says GPS - UTC is `value`, validly; None: it says that it does not know."""
+        """The receiver says GPS - UTC is `value`, validly; None: it says that it does not know, which outweighs all."""
         self._tells = True
         self._known = value if value is not None and leap_seconds_plausible(value) else None
+        self._denied = self._known is None
+
+    def resolved(self, resolved: bool) -> None:
+        """The receiver says whether it vouches for the second; False outweighs all else."""
+        self._tells = True
+        self._resolved = resolved
 
     def epoch(self, arrival_ns: int, fix_mode: int) -> tuple[bool | None, int | None, int]:
         """(utc_valid, leap_seconds, fix_age_ns) as in events.Epoch."""
@@ -90,8 +99,25 @@ class UtcWatch:
         elif self._fix_since_ns is None or not unbroken:
             self._fix_since_ns = arrival_ns
         age = arrival_ns - self._fix_since_ns if self._fix_since_ns is not None else 0
-        if self._known is not None:
-            return True, self._known, age
+        return self._verdict(age), self._known, age
+
+    def _verdict(self, fix_age_ns: int) -> bool | None:
+        if self._denied or self._resolved is False:
+            return False
+        if self._known is not None or self._resolved:
+            return True
         # gpsd does not pass every generation's leap data on: past one whole almanac the question is settled anyhow.
-        valid = False if self._tells and age < ALMANAC_NS else None
-        return valid, None, age
+        return False if self._tells and fix_age_ns < ALMANAC_NS else None
+
+
+def leap_instant(utc_ns: int, seconds_left: int) -> int | None:
+    """The first instant after a leap that is `seconds_left` after `utc_ns`; None when no leap can be then.
+
+    Leaps are at the end of a month in UTC (ITU-R TF.460-6); a receiver's count may be off by the leap itself.
+    """
+    day_ns = 86_400 * NS_PER_S
+    about = utc_ns + seconds_left * NS_PER_S
+    midnight = (about + day_ns // 2) // day_ns * day_ns
+    if abs(about - midnight) > 3 * NS_PER_S or time.gmtime(midnight // NS_PER_S).tm_mday != 1:
+        return None
+    return midnight
