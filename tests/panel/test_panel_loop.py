@@ -217,3 +217,100 @@ def test_a_signal_ends_it_and_leaves_the_panel_dark(number):
     assert house.run() == 0
     assert house.glass.closed == 1
     assert len(house.glass.sent) <= 4
+
+
+class Wires:
+    """Pins whose buttons a test presses."""
+
+    def __init__(self):
+        self.down = set()
+        self.lamps = {}
+        self.fault = None
+        self.closed = False
+
+    def pressed(self, pin):
+        if self.fault:
+            raise OSError(self.fault)
+        return pin in self.down
+
+    def lamp(self, pin, on):
+        self.lamps[pin] = on
+
+    def close(self):
+        self.closed = True
+
+
+def test_a_button_shows_its_page_at_once():
+    house = House(seconds=4)
+    house.pins = Wires()
+    down = START // NS_PER_S * NS_PER_S + 2 * NS_PER_S + 300_000_000
+    house.clock.events = [
+        (down, lambda: house.pins.down.add(23)),
+        (down + 100_000_000, lambda: house.pins.down.discard(23)),
+    ]
+    house.run()
+    between = [instant for instant in house.glass.sent if instant % NS_PER_S]
+    assert len(between) == 1
+    assert 0 < between[0] - down - 100_000_000 <= 75_000_000
+    whole = [instant for instant in house.glass.sent if instant % NS_PER_S == 0]
+    assert len(whole) == 4, "the seconds go on"
+    assert house.pins.closed
+
+
+def test_buttons_that_fail_are_said_once_and_the_clock_goes_on():
+    house = House(seconds=6)
+    house.pins = Wires()
+    house.clock.events = [(START + 2 * NS_PER_S, lambda: setattr(house.pins, "fault", "line lost"))]
+    house.run()
+    assert house.said == ["panel found: glass", "buttons lost: line lost"]
+    assert len(house.glass.sent) == 6
+
+
+def test_the_lamps_follow_the_state_even_without_a_panel():
+    house = House(seconds=3, settings=Settings().changed("panel.led_alarm", 17).changed("panel.led_locked", 27))
+    house.pins = Wires()
+    house.missing = "no panel"
+    house.run()
+    assert house.pins.lamps == {17: True, 27: False}
+
+
+def test_holding_both_gives_the_order_for_the_other_controller():
+    house = House(seconds=12)
+    house.pins = Wires()
+    house.clock.events = [(START + NS_PER_S, lambda: house.pins.down.update({23, 24}))]
+    house.run()
+    assert [order for order, _, _ in house.orders] == ["controller"]
+
+
+def test_a_clock_that_jumps_gives_no_order():
+    house = House(seconds=30)
+    house.pins = Wires()
+    script = [
+        (1.0, {23, 24}),
+        (3.5, set()),
+        (4.0, {23}),
+        (4.2, set()),
+        (4.6, {24}),
+        (4.8, set()),
+    ]  # menu, reboot, do it
+    house.clock.events = [
+        (START + round(at * NS_PER_S), lambda d=down: house.pins.down.__init__(d)) for at, down in script
+    ]
+
+    def jump():
+        house.clock.ns += 3600 * NS_PER_S
+        house.clock.stepped += 3600 * NS_PER_S
+        house.clock.end += 3600 * NS_PER_S
+        house.pins.down.add(23)  # and somebody stops it
+
+    house.clock.events.append((START + round(5.5 * NS_PER_S), jump))
+    house.run()
+    assert house.orders == []
+
+
+def test_the_picture_moves_after_the_second_and_not_on_it():
+    house = House(seconds=400, draw_ns=1_000_000)
+    house.run()
+    late = [instant for instant in house.glass.sent if instant % NS_PER_S]
+    assert len(late) == 2
+    assert all(instant % NS_PER_S < 100_000_000 for instant in late)

@@ -163,7 +163,7 @@ def network_page(world: World) -> CodePage | TextPage:
 
 def clients_page(world: World) -> ListPage:
     """Who asks for the time, and how often."""
-    traffic = world.traffic
+    traffic = world.traffic()
     if traffic is None:
         return ListPage("CLIENTS", "", (("", "nobody is served yet"),))
     return ListPage(

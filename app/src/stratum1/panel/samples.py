@@ -68,6 +68,10 @@ _SATELLITES = tuple(Satellite(cn0, used, float(el), float(az)) for cn0, used, el
 _OFFSETS = tuple(round(140 * math.sin(i / 5.3) * math.sin(i / 31) + 45 * math.sin(i * 2.1)) for i in range(126))
 
 
+def _traffic() -> Traffic:
+    return Traffic(per_second=12.4, served=1_234_567, dropped=87, clients=42, top="192.168.1.20")
+
+
 def statuses() -> dict[str, Status]:
     """A status for every state that reads differently."""
     found = {
@@ -94,7 +98,7 @@ def worlds(height: int) -> Iterator[tuple[str, World]]:
                 url="http://192.168.1.57",
                 satellites=_SATELLITES[8:11] if lost else _SATELLITES,
                 offsets=_OFFSETS if status.offset_ns is not None else (),
-                traffic=Traffic(12.4, 1_234_567, 87, 42, "192.168.1.20") if status.serves else None,
+                traffic=_traffic if status.serves else lambda: None,
                 alarms=() if status.level in ("good", "busy") else (f"{status.headline} {status.advice}",),
                 version="0.1.0",
                 serial="a1b2c3d4",

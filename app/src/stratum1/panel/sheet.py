@@ -126,7 +126,7 @@ def wrap(text: str, room: int, font: Font = TEXT) -> list[str]:
             continue
         if line:
             lines.append(line)
-        while font.width(word) > room:
+        while len(word) > 1 and font.width(word) > room:
             cut = next(n for n in range(len(word) - 1, 0, -1) if n == 1 or font.width(word[:n]) <= room)
             lines.append(word[:cut])
             word = word[cut:]

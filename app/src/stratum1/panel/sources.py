@@ -12,6 +12,7 @@ from typing import Any
 
 from stratum1 import __version__
 from stratum1.network import own_addresses
+from stratum1.ntp.counters import CountersReader
 from stratum1.panel.world import Satellite, Traffic, World
 from stratum1.paths import Paths
 from stratum1.settings import Settings
@@ -38,8 +39,10 @@ class Sources:
         self._point = 0
         self._receiver: dict[str, Any] = {}
         self._children: dict[str, Any] = {}
-        self._traffic: Traffic | None = None
+        self._counters = CountersReader(paths.responder_counters)
         self._traffic_problem = ""
+        self._traffic: Traffic | None = None
+        self._counted = 0
         self._serial = _text(paths.proc / "device-tree" / "serial-number").lstrip("0")
         self._model = _text(paths.proc / "device-tree" / "model").removeprefix("Raspberry ")
 
@@ -68,7 +71,7 @@ class Sources:
             url=_url(host, settings.web.port),
             satellites=_satellites(self._receiver.get("satellites")),
             offsets=tuple(self._offsets),
-            traffic=self._traffic,
+            traffic=lambda: self._count(second),
             alarms=tuple(_alarms(status, self._children, self._traffic_problem)),
             message=message(settings.panel.message, target),
             version=__version__,
@@ -83,6 +86,26 @@ class Sources:
         self._addresses = tuple(item.text for item in own_addresses())
         self._receiver = _json(self._paths.receiver_status)
         self._children = _json(self._paths.children_status)
+        counted = self._counters.read()
+        self._traffic_problem = counted.problem if counted else ""
+
+    def _count(self, second: int) -> Traffic | None:
+        """What the responder counted, not older than a few seconds."""
+        if not 0 < self._counted - second <= _SELDOM_S:
+            self._counted = second + _SELDOM_S
+            counted = self._counters.read()
+            if counted is None:
+                self._traffic = None
+                return None
+            clients = self._counters.clients(most=1_000_000)
+            self._traffic = Traffic(
+                per_second=counted.per_second,
+                served=counted.served,
+                dropped=sum(counted.dropped.values()),
+                clients=len(clients),
+                top=clients[0].address if clients else "",
+            )
+        return self._traffic
 
 
 def message(text: str, now_ns: int) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stratum1.words import Status
@@ -42,7 +43,8 @@ class World:
     satellites: tuple[Satellite, ...] = ()
     offsets: tuple[int, ...] = ()
     """ns, the newest last."""
-    traffic: Traffic | None = None
+    traffic: Callable[[], Traffic | None] = lambda: None
+    """Counted only when it is looked at: the table of clients is long.  None: nobody serves."""
     alarms: tuple[str, ...] = ()
     """What is wrong and what to do, the most important first."""
     message: str = ""
