@@ -91,6 +91,26 @@ class Paths:
         return self.data / "drift.json"
 
     @property
+    def history_run(self) -> Path:
+        """The last hour, for the charts; history adds a dash and a name to these two."""
+        return self.run / "history"
+
+    @property
+    def history_data(self) -> Path:
+        """The last day and month and the changes of state."""
+        return self.data / "history"
+
+    @property
+    def web_password(self) -> Path:
+        """Hash of the page's password; without this file none has been chosen yet."""
+        return self.data / "web-password"
+
+    @property
+    def web_secret(self) -> Path:
+        """Key that signs the page's sessions."""
+        return self.data / "web-secret"
+
+    @property
     def hat_control(self) -> Path:
         """Unix socket on which the simulated hat takes orders."""
         return self.run / "hat.control"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 from stratum1.history.events import Event, EventLog
 from stratum1.history.record import Record, Sample
@@ -17,15 +18,19 @@ WRITTEN_EVERY = 10
 """Intervals of the day's span (120 s each) between two writes to the data partition."""
 
 
+def _named(stem: Path, name: str) -> Path:
+    return stem.with_name(f"{stem.name}-{name}")
+
+
 class History:
     """Filled by one thread and read by any."""
 
     def __init__(self, paths: Paths) -> None:
         self._lock = threading.Lock()
-        self._hour = Ring(paths.run / "history-hour", SPANS["hour"])
-        self._day = Ring(paths.data / "history-day", SPANS["day"])
-        self._month = Ring(paths.data / "history-month", SPANS["month"])
-        self._events = EventLog(paths.data / "history-events")
+        self._hour = Ring(_named(paths.history_run, "hour"), SPANS["hour"])
+        self._day = Ring(_named(paths.history_data, "day"), SPANS["day"])
+        self._month = Ring(_named(paths.history_data, "month"), SPANS["month"])
+        self._events = EventLog(_named(paths.history_data, "events"))
         self._since_write = 0
 
     def see(self, state: State, reason: Reason, sample: Sample | None, monotonic_ns: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
@@ -13,10 +14,15 @@ from werkzeug.wrappers import Response as WSGIResponse
 import stratum1
 from stratum1.paths import Paths
 from stratum1.settings import Settings
-from stratum1.web import api, graphs, headers, metrics, sources, status
+from stratum1.web import api, configure, graphs, headers, login, metrics, sources, status
 from stratum1.web.box import Box
 
-PAGES = (("status.view", "Status"), ("graphs.view", "History"), ("sources.view", "Sources"))
+PAGES = (
+    ("status.view", "Status"),
+    ("graphs.view", "History"),
+    ("sources.view", "Sources"),
+    ("configure.view", "Settings"),
+)
 """What the navigation offers, in order."""
 
 LARGEST_FORM = 65_536
@@ -43,20 +49,31 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
     def everywhere() -> dict[str, object]:
         return {
             "asset": asset,
+            "aria": _aria,
             "pages": PAGES,
             "box_name": box.settings.system.name,
             "settings_problem": box.settings_problem,
             "version": stratum1.__version__,
         }
 
+    guard = login.Guard(app, box)
     headers.install(app)
     app.register_blueprint(status.room(box))
     app.register_blueprint(graphs.room(box))
     app.register_blueprint(sources.room(box))
     app.register_blueprint(api.room(box, streams))
     app.register_blueprint(metrics.room(box))
+    app.register_blueprint(login.room(box, guard))
+    app.register_blueprint(configure.room(box, guard))
     app.register_error_handler(HTTPException, _error)
     return app
+
+
+def _aria(field: Any, help: str) -> dict[str, str]:
+    """What ties a control to its help and its error for who cannot see them."""
+    notes = [f"{field.id}-error"] * bool(field.errors) + [f"{field.id}-help"] * bool(help)
+    told = {"aria-describedby": " ".join(notes)} if notes else {}
+    return {**told, "aria-invalid": "true"} if field.errors else told
 
 
 def _fingerprints(folder: Path) -> dict[str, str]:

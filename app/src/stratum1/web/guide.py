@@ -38,6 +38,21 @@ def host_of(header: str) -> str | None:
     return plain[1] if plain else None
 
 
+PRIVATE_SUFFIXES = (".local", ".lan", ".home", ".home.arpa", ".internal", ".localdomain", ".fritz.box")
+
+
+def is_private_name(host: str) -> bool:
+    """Whether nobody outside can own `host`: an address, a name without dots or under a suffix kept for private use.
+
+    A page of a stranger that points its own name at this box (DNS rebinding) has a name of another kind.
+    """
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.lower().endswith(PRIVATE_SUFFIXES)
+    return True
+
+
 def recipes(host: str, port: int) -> list[Recipe]:
     """One recipe for each common client, most used first."""
     usual = port == STANDARD_PORT

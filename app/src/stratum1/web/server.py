@@ -34,8 +34,9 @@ def serve(argv: list[str]) -> int:
     box = Box(Paths.from_environment())
     if box.settings_problem:
         _say(box.settings_problem)
+    listening = box.settings.web
     try:
-        sock = listen(box.settings.web.address, box.settings.web.port)
+        sock = listen(listening.address, listening.port)
     except ListenError as error:
         _say(str(error))
         return 2
@@ -68,9 +69,8 @@ def serve(argv: list[str]) -> int:
         raise SystemExit(0)
 
     def reload(number: int, frame: FrameType | None) -> None:
-        before = box.settings.web
         box.reload()
-        if box.settings.web != before:
+        if box.settings.web != listening:
             end(number, frame)
 
     signal.signal(signal.SIGTERM, end)
