@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_the_picture_can_be_moved_about_without_losing_a_point(size):
 def test_the_picture_walks_over_all_places_a_point_at_a_time():
     places = [shift(second) for second in range(0, 180 * 18, 180)]
     assert set(places) == {(x, y) for x in range(3) for y in range(3)}
-    assert all(abs(a - c) + abs(b - d) <= 1 for (a, b), (c, d) in zip(places, places[1:], strict=False))
+    assert all(abs(a - c) + abs(b - d) <= 1 for (a, b), (c, d) in pairwise(places))
 
 
 wild = st.text(max_size=60) | st.text("WM#@", min_size=30, max_size=60) | st.sampled_from(["", "fe80::1", "±µ°…"])
