@@ -31,7 +31,8 @@ class Plans:
 
     def children(self, say: Callable[[str], None]) -> list[Child]:
         """All children, in the order in which they are started."""
-        environ = {**os.environ, **self.paths.environment()}
+        # One arena: glibc's wish for one per thread costs megabytes and wins nothing here.
+        environ = {"MALLOC_ARENA_MAX": "1", **os.environ, **self.paths.environment()}
 
         def ours(
             name: str, *capabilities: int, devices: Iterable[str] = (), wanted: Callable[[], bool] = lambda: True

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stratum1.history import History
+from stratum1.ntp.counters import Client, Counters, CountersReader
 from stratum1.paths import Paths
 from stratum1.settings import Settings, load
 from stratum1.timescale import NS_PER_S
@@ -23,6 +24,7 @@ class Box:
     def __init__(self, paths: Paths, settings: Settings | None = None) -> None:
         self.paths = paths
         self.history = History(paths)
+        self.counters = Counting(paths.responder_counters)
         self._reader = TrackingReader(paths.tracking)
         self._lock = threading.Lock()
         self.closing: list[Callable[[], None]] = []
@@ -66,6 +68,24 @@ class Box:
     def children(self) -> dict[str, Any]:
         """What the supervisor says of its processes; empty when there is nothing."""
         return _json(self.paths.children_status)
+
+
+class Counting:
+    """CountersReader for many threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader = CountersReader(path)
+        self._lock = threading.Lock()
+
+    def read(self) -> Counters | None:
+        """None when no responder has written any."""
+        with self._lock:
+            return self._reader.read()
+
+    def clients(self, most: int) -> list[Client]:
+        """The busiest first."""
+        with self._lock:
+            return self._reader.clients(most)
 
 
 def _json(path: Path) -> dict[str, Any]:

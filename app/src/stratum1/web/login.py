@@ -13,6 +13,7 @@ from typing import Any
 from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, session, url_for
 
 from stratum1.settings import SettingsError, save
+from stratum1.web.api import problem
 from stratum1.web.box import Box
 from stratum1.web.guide import host_of, is_private_name
 from stratum1.web.password import Passwords, session_key, weakness
@@ -54,6 +55,8 @@ class Guard:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if self.known:
                 return view(*args, **kwargs)
+            if request.path.startswith("/api/"):
+                return problem(401, "log in first"), 401
             return redirect(url_for("login.log_in" if self.passwords.chosen else "login.welcome"))
 
         return guarded

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response
 
 import stratum1
+from stratum1.ntp.counters import Counters
+from stratum1.ntp.verdicts import Verdict
 from stratum1.timescale import NS_PER_S
 from stratum1.tracking import State
 from stratum1.web.box import Box
 from stratum1.web.exposition import CONTENT_TYPE, Metric, render
+from stratum1.web.sources import programs
 from stratum1.words import Status
 
 
@@ -77,6 +82,42 @@ def of_status(status: Status) -> list[Metric]:
     return [state, *(Metric(name, kind, help).add(value) for name, kind, help, value in plain)]
 
 
+def of_traffic(counters: Counters) -> list[Metric]:
+    """What the responder did since it was started."""
+    answers = Metric("stratum1_ntp_answers_total", "counter", "Requests that were answered, by kind.")
+    for verdict in Verdict:
+        if verdict.answered:
+            answers.add(counters.verdict(verdict), kind=verdict.name.lower())
+    dropped = Metric("stratum1_ntp_dropped_total", "counter", "Requests that were not answered, by reason.")
+    for verdict in Verdict:
+        if not verdict.answered:
+            dropped.add(counters.verdict(verdict), reason=verdict.name.lower())
+    versions = Metric("stratum1_ntp_requests_total", "counter", "Requests by NTP version.")
+    for version, count in counters.versions.items():
+        versions.add(count, version=str(version))
+    lost = Metric("stratum1_ntp_overflowed_total", "counter", "Requests lost because the socket's buffer was full.")
+    silent = Metric("stratum1_ntp_silent_seconds", "gauge", "How long the responder has not written its counters.")
+    workers = Metric("stratum1_ntp_workers_replaced_total", "counter", "Answering threads that died and were replaced.")
+    return [
+        answers,
+        dropped,
+        versions,
+        lost.add(counters.total("overflowed")),
+        workers.add(counters.replaced),
+        silent.add(round(counters.updated_s, 3)),
+    ]
+
+
+def of_programs(children: dict[str, Any]) -> list[Metric]:
+    """What the supervisor says of its processes."""
+    running = Metric("stratum1_process_running", "gauge", "1 while the process runs.")
+    restarts = Metric("stratum1_process_restarts_total", "counter", "How often the process was started anew.")
+    for program in programs(children):
+        running.add(int(program.state == "running"), process=program.name)
+        restarts.add(program.restarts, process=program.name)
+    return [running, restarts]
+
+
 def room(box: Box) -> Blueprint:
     rooms = Blueprint("metrics", __name__)
 
@@ -84,6 +125,9 @@ def room(box: Box) -> Blueprint:
     def view() -> Response:
         build = Metric("stratum1_build_info", "gauge", "Always 1; the version is the label.")
         build.add(1, version=stratum1.__version__)
-        return Response(render([build, *of_status(box.status())]), content_type=CONTENT_TYPE)
+        counters = box.counters.read()
+        traffic = of_traffic(counters) if counters else []
+        families = [build, *of_status(box.status()), *traffic, *of_programs(box.children())]
+        return Response(render(families), content_type=CONTENT_TYPE)
 
     return rooms

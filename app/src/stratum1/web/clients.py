@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Clients: how much is asked, what was refused and why; who asks is told to those who are logged in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, render_template
+
+from stratum1.ntp.counters import Client, Counters
+from stratum1.ntp.verdicts import EXPLAINED
+from stratum1.timescale import NS_PER_S
+from stratum1.web.box import Box
+from stratum1.web.login import Guard
+from stratum1.words import format_duration
+
+SHOWN = 200
+MODES = {1: "symmetric", 3: "client", 6: "control"}
+COLUMNS = ("address", "requests", "dropped", "first_s", "last_s", "interval_s", "version", "mode")
+
+
+def facts(counters: Counters) -> list[tuple[str, str]]:
+    """(label, text) of the traffic as a whole."""
+    families = " and ".join(name for name, on in (("IPv4", counters.ipv4), ("IPv6", counters.ipv6)) if on)
+    versions = ", ".join(f"v{version}: {count}" for version, count in counters.versions.items())
+    rows = [
+        ("Answers", str(counters.served)),
+        ("Now", f"{counters.per_second:.1f} a second"),
+        ("Last minute", f"{counters.per_minute:.0f}"),
+        ("Refused or dropped", str(sum(counters.dropped.values()))),
+        ("NTP versions", versions),
+        ("Interleaved", str(counters.total("interleaved")) if counters.total("interleaved") else ""),
+        ("Authenticated", str(counters.total("authenticated")) if counters.total("authenticated") else ""),
+        ("Lost, buffer full", str(counters.total("overflowed")) if counters.total("overflowed") else ""),
+        ("Answers on", f"UDP port {counters.port}, {families or 'no address family'}" if counters.port else ""),
+    ]
+    return [(label, text) for label, text in rows if text]
+
+
+def refusals(counters: Counters) -> list[tuple[str, int]]:
+    """(why, how often), the most frequent first."""
+    dropped = sorted(counters.dropped.items(), key=lambda pair: -pair[1])
+    return [(EXPLAINED[verdict], count) for verdict, count in dropped]
+
+
+def as_dict(counters: Counters) -> dict[str, Any]:
+    return {
+        "served": counters.served,
+        "per_second": round(counters.per_second, 3),
+        "per_minute": round(counters.per_minute, 3),
+        "dropped": {verdict.name.lower(): count for verdict, count in counters.dropped.items()},
+        "versions": {str(version): count for version, count in counters.versions.items()},
+        "modes": {str(mode): count for mode, count in counters.modes.items()},
+        "interleaved": counters.total("interleaved"),
+        "authenticated": counters.total("authenticated"),
+        "overflowed": counters.total("overflowed"),
+        "port": counters.port,
+        "ipv4": counters.ipv4,
+        "ipv6": counters.ipv6,
+        "problem": counters.problem,
+    }
+
+
+def row(client: Client) -> dict[str, Any]:
+    return {
+        "address": client.address,
+        "requests": client.requests,
+        "dropped": client.dropped,
+        "first_s": round(client.first_s, 1),
+        "last_s": round(client.last_s, 1),
+        "interval_s": round(client.interval_s, 1),
+        "version": client.version,
+        "mode": client.mode,
+    }
+
+
+def csv(clients: list[Client]) -> Iterable[str]:
+    yield ",".join(COLUMNS) + "\r\n"
+    for client in clients:
+        said = row(client)
+        yield ",".join(str(said[name]) for name in COLUMNS) + "\r\n"
+
+
+def room(box: Box, guard: Guard) -> Blueprint:
+    rooms = Blueprint("clients", __name__)
+
+    def ago(seconds: float) -> str:
+        return format_duration(int(seconds * NS_PER_S))
+
+    @rooms.get("/clients")
+    def view() -> str:
+        counters = box.counters.read()
+        return render_template(
+            "clients.html",
+            counters=counters,
+            facts=facts(counters) if counters else [],
+            refusals=refusals(counters) if counters else [],
+            clients=box.counters.clients(SHOWN) if guard.known else None,
+            modes=MODES,
+            ago=ago,
+        )
+
+    @rooms.get("/api/v1/traffic")
+    def traffic() -> Response:
+        counters = box.counters.read()
+        return jsonify(as_dict(counters) if counters else None)
+
+    @rooms.get("/api/v1/clients")
+    @guard.only_known
+    def clients() -> Response:
+        return jsonify([row(client) for client in box.counters.clients(65_536)])
+
+    @rooms.get("/api/v1/clients.csv")
+    @guard.only_known
+    def clients_csv() -> Response:
+        answer = Response(csv(box.counters.clients(65_536)), mimetype="text/csv")
+        answer.headers["Content-Disposition"] = 'attachment; filename="stratum1-clients.csv"'
+        return answer
+
+    return rooms
