@@ -19,8 +19,9 @@ FEWEST = 20
 """Of fewer stamps nothing is said."""
 
 WIRING = (
-    "Wire the output pin through 1 kohm to the input of a PPS line that nothing else drives: a second one, "
-    "with its own overlay (dtoverlay=pps-gpio,gpiopin=5), or the hat's own with the hat taken off. Never two outputs on one line."
+    "Wire the output pin through 1 kohm to the input of a PPS line that nothing else drives: a second one, with its "
+    "own overlay (dtoverlay=pps-gpio,gpiopin=5), or the hat's own with the hat taken off. "
+    "Never two outputs on one line."
 )
 
 
