@@ -39,7 +39,8 @@ static double ahead_ns, free_rate, noise_ns;            /* kernel minus true; s/
 static int64_t stepped_ns;
 static int64_t end_ns, silent_from_ns, silent_to_ns, foreign_step_at_ns;
 static uint32_t sequence, pps_caps;
-static int pps_mode;
+static int pps_mode, pps_fixed;
+static int64_t pps_offset_ns;                           /* set by another program, with PPS_OFFSETASSERT */
 static int64_t stamp_ns, clear_ns;
 static int no_rights;
 static struct timex kernel;
@@ -80,6 +81,8 @@ __attribute__((constructor)) static void begin(void)
     foreign_step_at_ns = (int64_t)(number("MACHINE_FOREIGN_STEP_AT_S", 0) * 1e9);
     pps_caps = (uint32_t)number("MACHINE_PPS_CAPS", PPS_CAPTUREASSERT | PPS_TSFMT_TSPEC);
     pps_mode = (int)number("MACHINE_PPS_MODE", PPS_CAPTUREASSERT | PPS_TSFMT_TSPEC);
+    pps_fixed = (int)number("MACHINE_PPS_FIXED", 0);
+    pps_offset_ns = (int64_t)number("MACHINE_PPS_OFFSET_NS", 0);
     no_rights = (int)number("MACHINE_NO_RIGHTS", 0);
     kernel.tick = 10000 + (int)number("MACHINE_TICK", 0);
     kernel.status = STA_UNSYNC;
@@ -326,8 +329,11 @@ int ioctl(int fd, unsigned long request, ...)
         memset(argument, 0, sizeof(struct pps_kparams));
         ((struct pps_kparams *)argument)->api_version = PPS_API_VERS;
         ((struct pps_kparams *)argument)->mode = pps_mode;
+        ((struct pps_kparams *)argument)->assert_off_tu.nsec = (int)pps_offset_ns;
     } else if (request == PPS_SETPARAMS) {
         int mode = ((struct pps_kparams *)argument)->mode;
+        if (pps_fixed)
+            abort();    /* a setting that was not needed */
         if (no_rights) {
             errno = EPERM;
             return -1;
@@ -337,15 +343,17 @@ int ioctl(int fd, unsigned long request, ...)
             return -1;
         }
         pps_mode = mode;
+        pps_offset_ns = ((struct pps_kparams *)argument)->assert_off_tu.nsec;
     } else if (request == PPS_FETCH) {
         struct pps_fdata *data = argument;
         if (data->timeout.flags & PPS_TIME_INVALID || data->timeout.sec || data->timeout.nsec)
             abort();    /* the timekeeper never waits in a fetch */
         memset(&data->info, 0, sizeof data->info);
         if (pps_mode & PPS_CAPTUREASSERT) {
+            int64_t shown_ns = stamp_ns + (pps_mode & PPS_OFFSETASSERT ? pps_offset_ns : 0);
             data->info.assert_sequence = sequence;
-            data->info.assert_tu.sec = stamp_ns / SECOND;
-            data->info.assert_tu.nsec = (int)(stamp_ns % SECOND);
+            data->info.assert_tu.sec = shown_ns / SECOND;
+            data->info.assert_tu.nsec = (int)(shown_ns % SECOND);
         }
         if (pps_mode & PPS_CAPTURECLEAR) {
             int fallen = realtime() >= clear_ns;

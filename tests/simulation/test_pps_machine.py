@@ -10,11 +10,13 @@ import pytest
 import simulated_machine as machine
 
 SECOND = 1_000_000_000
-ASSERT, CLEAR, TSPEC, CANWAIT = 1, 2, 0x1000, 0x100
+ASSERT, CLEAR, TSPEC, CANWAIT, OFFSETASSERT = 1, 2, 0x1000, 0x100, 0x10
 
 WATCH = """
 import json, sys
 from stratum1 import clock, pps
+clock.wait([], [], 2_500_000_000)
+opened, _ = clock.read()
 try:
     source = pps.open_source("/dev/pps0")
 except pps.PulseError as gone:
@@ -26,7 +28,7 @@ for _ in range(40):
     if pulse is not None:
         seen += pps.new_edges(source.previous, pulse)
     clock.wait([], [], 250_000_000)
-print(json.dumps([source.captures_clear, seen]))
+print(json.dumps([source.captures_clear, seen, opened]))
 """
 
 
@@ -35,7 +37,7 @@ def watch(folder: Path, **settings: float) -> object:
 
 
 def test_every_pulse_of_a_device_is_seen_once_with_its_stamp(tmp_path: Path) -> None:
-    captures_clear, edges = watch(tmp_path)  # type: ignore[misc]
+    captures_clear, edges, _ = watch(tmp_path)  # type: ignore[misc]
     assert captures_clear is False
     assert [edge[0] for edge in edges] == list(range(edges[0][0], edges[0][0] + len(edges)))
     assert len(edges) >= 9
@@ -44,13 +46,34 @@ def test_every_pulse_of_a_device_is_seen_once_with_its_stamp(tmp_path: Path) -> 
 
 def test_a_driver_that_takes_one_mode_alone_is_not_asked_for_another(tmp_path: Path) -> None:
     """Capabilities with a flag that must not be set: setting them all would be refused."""
-    captures_clear, edges = watch(tmp_path, pps_caps=ASSERT | TSPEC, pps_mode=0)  # type: ignore[misc]
+    captures_clear, edges, _ = watch(tmp_path, pps_caps=ASSERT | TSPEC, pps_mode=0)  # type: ignore[misc]
     assert not captures_clear
     assert len(edges) >= 9
 
 
+def test_an_edge_from_before_it_was_opened_is_not_given(tmp_path: Path) -> None:
+    _, edges, opened = watch(tmp_path)  # type: ignore[misc]
+    assert edges[0][1] > opened
+
+
+def test_a_device_that_is_as_wanted_is_not_set(tmp_path: Path) -> None:
+    """Setting needs a right that reading does not; the machine aborts on it."""
+    _, edges, _ = watch(tmp_path, pps_fixed=1, pps_mode=ASSERT | OFFSETASSERT | TSPEC)  # type: ignore[misc]
+    assert len(edges) >= 9
+
+
+def test_an_offset_that_another_program_left_is_taken_off(tmp_path: Path) -> None:
+    _, edges, _ = watch(  # type: ignore[misc]
+        tmp_path, pps_caps=ASSERT | OFFSETASSERT | TSPEC, pps_mode=ASSERT | OFFSETASSERT | TSPEC, pps_offset_ns=7000
+    )
+    assert {stamp % SECOND for _, stamp, _, _ in edges} == {0}
+    assert "another program" in str(
+        watch(tmp_path, pps_mode=ASSERT | OFFSETASSERT | TSPEC, pps_offset_ns=7000, no_rights=1)
+    )
+
+
 def test_both_edges_are_captured_where_the_device_can(tmp_path: Path) -> None:
-    captures_clear, edges = watch(tmp_path, pps_caps=ASSERT | CLEAR | TSPEC | CANWAIT, pps_mode=ASSERT)  # type: ignore[misc]
+    captures_clear, edges, _ = watch(tmp_path, pps_caps=ASSERT | CLEAR | TSPEC | CANWAIT, pps_mode=ASSERT)  # type: ignore[misc]
     assert captures_clear
     assert {stamp % SECOND for _, stamp, clear, _ in edges if clear} == {100_000_000}
     stamps = [stamp for _, stamp, _, _ in edges]
@@ -58,7 +81,7 @@ def test_both_edges_are_captured_where_the_device_can(tmp_path: Path) -> None:
 
 
 def test_without_the_right_to_set_it_up_a_device_is_used_as_it_is(tmp_path: Path) -> None:
-    captures_clear, edges = watch(tmp_path, pps_caps=ASSERT | CLEAR | TSPEC, pps_mode=ASSERT, no_rights=1)  # type: ignore[misc]
+    captures_clear, edges, _ = watch(tmp_path, pps_caps=ASSERT | CLEAR | TSPEC, pps_mode=ASSERT, no_rights=1)  # type: ignore[misc]
     assert not captures_clear
     assert len(edges) >= 9
 

@@ -77,7 +77,7 @@ def test_a_constant_latency_is_found_although_the_interrupt_delays_the_write() -
     assert found.lost == 0
     assert len(found.latencies) == 300
     for latency in found.latencies:
-        assert abs(latency - 5300) <= found.uncertainty_ns
+        assert abs(latency - 5300) <= 100  # the reading of the clock takes 50
     assert found.uncertainty_ns < WRITE_NS
 
 

@@ -78,10 +78,19 @@ class Line:
         self.previous: Pulse | None = None
         self.newest: Pulse | None = None
         self.broken = False
+        self.latched: Pulse | None = None
+
+    def latch(self) -> None:
+        """A pulse comes now: its stamp is of the clock as it is now."""
+        sequence = self.clock.true // SECOND
+        self.latched = Pulse(sequence, START + sequence * SECOND + self.clock.ahead_ns, 0, 0)
 
     def fetch(self) -> Pulse | None:
         if self.broken:
             raise PulseError("/dev/pps0: the device has gone")
+        if self.latched is not None:
+            self.previous, self.newest, self.latched = self.newest, self.latched, None
+            return self.newest
         sequence = self.clock.true // SECOND
         if self.newest is not None and self.newest.assert_sequence == sequence:
             return None
@@ -223,6 +232,26 @@ def test_the_discipline_learns_what_the_clock_made_of_its_order() -> None:
     for _, frequency, _, _ in bench.discipline.of("applied"):
         assert round(frequency * 1e9, 6).is_integer()
     assert len(bench.discipline.of("applied")) == len(bench.discipline.of("advance"))
+
+
+def test_a_pulse_stamped_just_before_a_step_is_not_used_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(ahead_ns=-250 * MS)
+    step = bench.clock.step
+    latched: set[int] = set()
+
+    def step_late(step_ns: int) -> None:
+        bench.clock.true += SECOND
+        bench.line.latch()
+        assert bench.line.latched is not None
+        latched.add(bench.line.latched.assert_ns)
+        step(step_ns)
+
+    monkeypatch.setattr(bench.clock, "step", step_late)
+    bench.run(40)
+    assert bench.clock.steps
+    assert latched
+    assert not latched & {call[1] for call in bench.discipline.of("edge")}
+    assert bench.pages[-1].state == State.LOCKED
 
 
 def test_it_starts_from_the_rate_in_force_and_the_stored_drift() -> None:

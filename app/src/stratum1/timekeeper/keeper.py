@@ -21,13 +21,12 @@ TICK_NS = SECOND + 20_000_000
 """Longer than the time between two pulses, so that a pulse is what usually makes the second turn."""
 SAVE_EVERY_NS = 600 * SECOND
 """Rarely enough to spare the card."""
-LEAP_ARMED_NS = 86_400 * SECOND
-"""The kernel takes a leap at its next midnight, so it is told in the last day only."""
 RIVAL_EVERY_NS = 3600 * SECOND
 TAI_MINUS_GPS_S = 19
 FIX = 2
 """Lowest TPV.mode that is a fix."""
 
+# The kernel takes a leap at its next midnight; the estimate announces one in the last day alone.
 _KERNEL_LEAP = {Leap.INSERT: 1, Leap.DELETE: -1, Leap.NONE: 0, Leap.UNKNOWN: 0}
 
 _FROM_ESTIMATE = [field.name for field in dataclasses.fields(Estimate)]
@@ -217,12 +216,11 @@ class Timekeeper:
                 pulse_device=self.pulses.name,
             )
         )
-        armed = 0 < estimate.leap_at_ns - (estimate.kernel_ns + estimate.correction_ns) <= LEAP_ARMED_NS
         ours = self._clock.tell(
             estimate.state.serves,
             estimate.bound_ns,
             estimate.jitter_ns,
-            _KERNEL_LEAP[estimate.leap] if armed else 0,
+            _KERNEL_LEAP[estimate.leap],
             self._tai_offset,
         )
         if not ours and monotonic >= self._rival_said_ns + RIVAL_EVERY_NS:
