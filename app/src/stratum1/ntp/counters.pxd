@@ -29,13 +29,14 @@ cdef extern from *:
         uint64_t overflowed;         /* requests lost because the socket's buffer was full */
         uint64_t unlisted;           /* answered without a row in the table */
         int64_t send_delay_ns;       /* learned: from the clock reading to the wire */
+        int64_t chunk_delay_ns;      /* the same for the first of a chunk */
         int64_t send_each_ns;        /* learned: one message of a chunk */
         uint64_t started;            /* times this slot got a new thread */
         int64_t error;               /* errno that ended the last one */
         uint8_t family;              /* 4 or 6; 0 = the slot is not used */
         uint8_t running;
         uint8_t spare[6];
-        uint64_t room[20];
+        uint64_t room[19];
     } worker_counters;
 
     _Static_assert(sizeof(worker_counters) == 512, "the layout is public: 512 bytes");
@@ -52,6 +53,7 @@ cdef extern from *:
         uint64_t overflowed
         uint64_t unlisted
         int64_t send_delay_ns
+        int64_t chunk_delay_ns
         int64_t send_each_ns
         uint64_t started
         int64_t error

@@ -26,7 +26,7 @@ ROW_SIZE = 64
 WAYS = 4
 
 _HEADER = struct.Struct("=IHHIIII qqQ dddd HBBb3x 160s")
-_BLOCK = struct.Struct("=Q 16Q 8Q 8Q 6Q qq Qq BB")
+_BLOCK = struct.Struct("=Q 16Q 8Q 8Q 6Q qqq Qq BB")
 _ROW = struct.Struct("=QQqqqQIIHBBI")
 
 FLAG_IPV6 = 1
@@ -51,6 +51,7 @@ class WorkerCount:
     overflowed: int
     unlisted: int
     send_delay_ns: int
+    chunk_delay_ns: int
     send_each_ns: int
     started: int
     error: int
@@ -271,9 +272,10 @@ class CountersReader:
                     overflowed=fields[37],
                     unlisted=fields[38],
                     send_delay_ns=fields[39],
-                    send_each_ns=fields[40],
-                    started=fields[41],
-                    error=fields[42],
+                    chunk_delay_ns=fields[40],
+                    send_each_ns=fields[41],
+                    started=fields[42],
+                    error=fields[43],
                 )
             )
         return Counters(

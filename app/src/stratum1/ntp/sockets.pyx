@@ -2,9 +2,9 @@
 """The hot loop: one thread, one UDP socket, batches in and chunks out, without the GIL.
 
 A worker blocks in recvmmsg for the first datagram and takes what else is there, so a lone request never waits
-for a second.  Receive stamps are the kernel's.  Answers leave in chunks of a few: each chunk reads the clock
-once, and adds what the way through the kernel was seen to take (send_delay_ns for the first message,
-send_each_ns more for each after it), so that the transmit stamp means the moment of sending.
+for a second.  Receive stamps are the kernel's.  Answers leave one by one, or in chunks while more requests are
+waiting: each send reads the clock once, and adds what the way through the kernel was seen to take (send_delay_ns for a single one, chunk_delay_ns
+for the first of several and send_each_ns more for each after it), so that the transmit stamp means the moment of sending.
 """
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
@@ -45,7 +45,8 @@ cdef extern from *:
     #define STAMP_NS_OLD 35
 
     #define BATCH 16                 /* datagrams taken at once */
-    #define CHUNK 4                  /* answers sent at once: more would make the last one's stamp a guess */
+    #define CHUNK 16                 /* answers sent at once when there is a backlog */
+    #define BACKLOG 4                /* full batches in a row that make a backlog */
     #define REQUEST_ROOM 1600        /* longer than any request that is not broken */
     #define CONTROL_ROOM 256
     #define PENDING 16               /* transmit stamps that are awaited */
@@ -187,6 +188,7 @@ cdef extern from *:
     """
     enum: BATCH
     enum: CHUNK
+    enum: BACKLOG
     enum: REQUEST_ROOM
     enum: CONTROL_ROOM
     enum: PENDING
@@ -245,7 +247,7 @@ cdef struct awaited:
     uint64_t receive             # wire order, as in the packet; 0 = the slot is free
     int64_t read_ns              # the clock reading before the send
     uint16_t size
-    bint learn                   # first of its chunk: tells send_delay_ns
+    int64_t *learn               # the delay that this one teaches, or NULL
     exchange *slot               # interleaved client, or NULL
 
 cdef struct worker_state:
@@ -256,6 +258,7 @@ cdef struct worker_state:
     bint stamps
     uint32_t overflow
     uint32_t since_sample
+    uint32_t full_batches            # in a row
     uint64_t samples
     unsigned int awaiting
     unsigned int next_awaited
@@ -330,6 +333,7 @@ cdef int run_worker(worker_state *w) noexcept nogil:
             continue
         failures = 0
         w.count.batches += 1
+        w.full_batches = w.full_batches + 1 if got == BATCH else 0
         # A retired policy is freed only when `turns` has moved on (Worker.use), hence the order.
         rules = load_pointer(&w.rules)
         now_ns = read_clock(CLOCK_REALTIME)
@@ -405,14 +409,16 @@ cdef int hand_over(worker_state *w, const policy *rules, int i) noexcept nogil:
 
 
 cdef inline void send_answers(worker_state *w, const policy *rules, int count) noexcept nogil:
+    """One by one, each with a clock reading of its own; under a lasting backlog, by chunks.
+
+    A chunk costs a tenth less for each answer, but the later ones' stamps are extrapolated, and how long the way
+    through the kernel takes depends on who is at its other end.  A burst alone is no reason for that.
+    """
     cdef int first = 0
-    cdef int many
+    cdef int chunk = CHUNK if w.full_batches >= BACKLOG else 1
     while first < count:
-        many = count - first
-        if many > CHUNK:
-            many = CHUNK
-        send_chunk(w, rules, first, many)
-        first += many
+        send_chunk(w, rules, first, min(chunk, count - first))
+        first += chunk
 
 
 cdef inline void send_chunk(worker_state *w, const policy *rules, int first, int many) noexcept nogil:
@@ -428,10 +434,10 @@ cdef inline void send_chunk(worker_state *w, const policy *rules, int first, int
         out = &w.replies[i]
         header = &w.outgoing[i].msg_hdr
         sample = False
-        if w.stamps:
+        if w.stamps and i == first:
+            # The first answers all teach, then a few do.
             w.since_sample += 1
-            # The first answers all teach; then every 64th does.
-            sample = i == first and (w.samples < 64 or w.since_sample >= 64)
+            sample = w.samples < 64 or w.since_sample >= 32
         if sample:
             w.since_sample = 0
             w.samples += 1
@@ -442,9 +448,9 @@ cdef inline void send_chunk(worker_state *w, const policy *rules, int first, int
         )
         w.outgoing_iov[i].iov_len = out.size
         if w.stamps and (sample or out.saved != NULL):
-            expect_stamp(w, out, sample)
+            expect_stamp(w, out, sample, many > 1)
     read_ns = read_clock(CLOCK_REALTIME)
-    stamp_ns = read_ns + w.count.send_delay_ns
+    stamp_ns = read_ns + (w.count.send_delay_ns if many == 1 else w.count.chunk_delay_ns)
     for i in range(first, first + many):
         out = &w.replies[i]
         if out.unstamped:
@@ -483,7 +489,7 @@ cdef inline void learn(int64_t *estimate, int64_t seen) noexcept nogil:
             estimate[0] = 0
 
 
-cdef void expect_stamp(worker_state *w, reply *out, bint sample) noexcept nogil:
+cdef void expect_stamp(worker_state *w, reply *out, bint sample, bint chunk) noexcept nogil:
     cdef awaited *slot = &w.await_[w.next_awaited]
     w.next_awaited = (w.next_awaited + 1) % PENDING
     if slot.receive == 0:
@@ -491,7 +497,9 @@ cdef void expect_stamp(worker_state *w, reply *out, bint sample) noexcept nogil:
     slot.receive = (<ntp_packet *>out.bytes).receive
     slot.read_ns = 0
     slot.size = out.size
-    slot.learn = sample
+    slot.learn = NULL
+    if sample:
+        slot.learn = &w.count.chunk_delay_ns if chunk else &w.count.send_delay_ns
     slot.slot = out.saved
 
 
@@ -524,8 +532,8 @@ cdef void collect_stamps(worker_state *w) noexcept nogil:
             if slot.receive == 0 or size < slot.size:
                 continue
             if memcmp(data + size - slot.size + 32, &slot.receive, 8) == 0:
-                if slot.learn:
-                    learn(&w.count.send_delay_ns, came.receive_ns - slot.read_ns)
+                if slot.learn != NULL:
+                    learn(slot.learn, came.receive_ns - slot.read_ns)
                 if slot.slot != NULL:
                     store_exchange(w, slot, came.receive_ns)
                 slot.receive = 0
@@ -595,6 +603,7 @@ cdef class Worker:
         serving_start(&self._w.state, precision, thread, int.from_bytes(secret[16:], "little"))
         if self._w.count.send_delay_ns == 0:
             self._w.count.send_delay_ns = 1000
+            self._w.count.chunk_delay_ns = 1000
             self._w.count.send_each_ns = 1000
         prepare(self._w)
 
