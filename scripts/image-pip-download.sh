@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: MIT
 # Put a Python source into the download folder by pip, with its hash pinned.
 #
-#   image-pip-download.sh --hashes FILE.hash --into FOLDER NAME-VERSION.tar.gz
+#   image-pip-download.sh --hashes FILE.hash --into FOLDER NAME-VERSION.tar.gz|.zip
 #
 # pip knows where its index is; nothing here does.
 set -eu
 
 usage() {
-	echo "usage: image-pip-download.sh --hashes FILE --into FOLDER NAME-VERSION.tar.gz" >&2
+	echo "usage: image-pip-download.sh --hashes FILE --into FOLDER NAME-VERSION.tar.gz|.zip" >&2
 	exit 2
 }
 
@@ -29,6 +29,7 @@ is_good() { echo "$sha256  $1" | sha256sum --check --status 2>/dev/null; }
 is_good "$into/$file" && exit 0
 
 stem=${file%.tar.gz}
+stem=${stem%.zip}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo "${stem%-*}==${stem##*-} --hash=sha256:$sha256" > "$work/requirements.txt"

@@ -15,6 +15,8 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/root"
 sed -e "s|@IMAGE@|$name|" -e "s|@SETUP_FILES@|$(list "$setup")|" -e "s|@BOOT_FILES@|$(list "$boot")|" \
 	"$here/genimage.cfg.in" > "$BINARIES_DIR/genimage.cfg"
+# The other slot has its file systems and waits; FAT tools refuse to be given nothing at all.
+echo "The first update will be written here." > "$BINARIES_DIR/EMPTY.txt"
 rm -f "$BINARIES_DIR/$name"
 genimage --rootpath "$work/root" --tmppath "$work/tmp" --inputpath "$BINARIES_DIR" --outputpath "$BINARIES_DIR" \
 	--config "$BINARIES_DIR/genimage.cfg"
