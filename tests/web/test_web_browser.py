@@ -265,6 +265,31 @@ def test_the_charts_are_drawn_and_read_under_the_pointer(page: Page, served: Ser
     assert all(ratio >= 4.5 for _, ratio in page.evaluate(CONTRASTS))
 
 
+def test_the_studio_clock_keeps_step_says_how_sure_it_is_and_dims_when_it_is_not(
+    page: Page, served: Served, timekeeper: Timekeeper
+) -> None:
+    page.goto(f"{served.url}/clock?zones=Asia/Tokyo+UTC&hours=24")
+    expect(page.locator("#time")).to_have_text(re.compile(r"\d\d:\d\d"))
+    expect(page.locator("#error")).to_have_text(re.compile(r"Within [\d.]+ ms of true time"))
+    expect(page.locator(".there")).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
+    seconds, lit, utc, local = page.evaluate(
+        """() => new Promise((done) => {
+          const ring = document.getElementById("dots");
+          const text = (id) => document.getElementById(id).textContent;
+          new MutationObserver(() => done([
+            text("seconds"), ring.querySelectorAll(".lit").length, window.boxClock.now(), text("time"),
+          ])).observe(ring, {subtree: true, attributes: true});
+        })"""
+    )
+    assert int(seconds) == int(utc) // 1000 % 60 and lit in (int(seconds) + 1, 0, 60)
+    tokyo = (int(utc) // 1000 + 9 * 3600) // 60 % 1440
+    assert local == f"{tokyo // 60:02d}:{tokyo % 60:02d}"
+    timekeeper.says(UNSYNCHRONISED)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#state")).to_have_text("UNSYNCHRONISED")
+    expect(page.locator("#studio")).to_have_class("unsure")
+
+
 def test_without_script_the_page_still_says_everything(browser: Browser, served: Served) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as WSGIResponse
 import stratum1
 from stratum1.paths import Paths
 from stratum1.settings import Settings
-from stratum1.web import api, clients, configure, graphs, headers, login, metrics, sources, status
+from stratum1.web import api, clients, configure, graphs, headers, login, metrics, sources, status, studio
 from stratum1.web.box import Box
 
 PAGES = (
@@ -22,6 +22,7 @@ PAGES = (
     ("graphs.view", "History"),
     ("sources.view", "Sources"),
     ("clients.view", "Clients"),
+    ("studio.view", "Clock"),
     ("configure.view", "Settings"),
 )
 """What the navigation offers, in order."""
@@ -65,6 +66,7 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
     app.register_blueprint(api.room(box, streams))
     app.register_blueprint(metrics.room(box))
     app.register_blueprint(login.room(box, guard))
+    app.register_blueprint(studio.room(box))
     app.register_blueprint(clients.room(box, guard))
     app.register_blueprint(configure.room(box, guard))
     app.register_error_handler(HTTPException, _error)

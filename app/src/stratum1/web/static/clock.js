@@ -3,22 +3,27 @@
 "use strict";
 
 (function () {
-  const ASK_EVERY_MS = 64000;
+  const ASK_EVERY_MS = 16000;
   const SAMPLES = 5;
   const TRUST_FOR_MS = 300000;
 
+  // How far a crystal may run away between two rounds of asking; those of phones and tablets are better.
+  const DRIFT = 100e-6;
+
   // Box time minus performance.now(), both in ms, from the quickest of the last round of answers.
   let offset = null;
-  let error = null;
+  let error = 0;
   let heard = 0;
+  let last = null;
 
   async function ask(url) {
     const sent = performance.now();
     const answer = await fetch(url, { cache: "no-store" });
     const back = performance.now();
     const said = await answer.json();
+    last = said;
     if (said.utc_ms === null) return null;
-    return { offset: said.utc_ms - (sent + back) / 2, error: (back - sent) / 2, back };
+    return { offset: said.utc_ms - (sent + back) / 2, error: (back - sent) / 2 + said.bound_ns / 1e6, back };
   }
 
   async function measure(url) {
@@ -48,8 +53,13 @@
     return performance.now() + offset;
   }
 
-  function formats(zone) {
-    const time = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  // At most so far from true time is what now() says (ms): half the way there and back, the box's own bound, drift since.
+  function uncertainty() {
+    return error + (performance.now() - heard) * DRIFT;
+  }
+
+  function formats(zone, twelve) {
+    const time = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: twelve ? "h12" : "h23" };
     const date = { weekday: "long", day: "numeric", month: "short", year: "numeric" };
     const make = (parts, name) => new Intl.DateTimeFormat("en-GB", { ...parts, timeZone: name });
     try {
@@ -76,5 +86,5 @@
     return { again };
   }
 
-  window.boxClock = { run, formats, now, error: () => error };
+  window.boxClock = { run, formats, now, uncertainty, silence: () => performance.now() - heard, last: () => last };
 })();
