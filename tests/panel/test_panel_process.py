@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -77,6 +78,17 @@ def test_without_a_panel_it_lives_and_says_so_once(process):
     child.send_signal(signal.SIGINT)
     assert child.wait(3) == 0
     assert child.stderr.read() == "no panel: there is no I2C bus; switch it on with dtparam=i2c_arm=on\n"
+
+
+def test_no_thread_but_the_loop_can_take_a_signal(process):
+    child, reader = process("version = 1\n")
+    for _ in range(2):
+        os.read(reader, 1)
+    wanted = sum(1 << (number - 1) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+    others = [task for task in Path(f"/proc/{child.pid}/task").iterdir() if task.name != str(child.pid)]
+    for task in others:
+        blocked = re.search(r"SigBlk:\s*(\w+)", (task / "status").read_text())[1]
+        assert int(blocked, 16) & wanted == wanted
 
 
 def test_a_new_height_is_taken_over_on_hangup(process, tmp_path):

@@ -1,70 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The panel process: finds the real devices and hands them to the loop."""
+"""The panel process: takes its signals in hand before anything else.
+
+luma starts threads as soon as it is imported; a signal that one of them may take would end the process with the
+panel still lit, or tear a transfer on the bus.  So they are blocked first, and the loop's sleep alone takes them.
+"""
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
 
-from stratum1.heartbeat import Heartbeat
-from stratum1.panel.buttons import find_pins
-from stratum1.panel.glass import Glass, Picture
-from stratum1.panel.loop import Panel, Parts
-from stratum1.panel.sources import Sources
-from stratum1.paths import Paths
-from stratum1.settings import Settings, SettingsError, load, save
-from stratum1.timescale import NS_PER_S
-from stratum1.tracking import TrackingReader
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-class ServedClock:
-    """The time that the box serves, with the process's signals as the only thing that ends a sleep early."""
-
-    def __init__(self, reader: TrackingReader) -> None:
-        self._reader = reader
-
-    def now(self) -> int:
-        served = self._reader.now()
-        return time.time_ns() if served is None else served[0]
-
-    def monotonic(self) -> int:
-        return time.monotonic_ns()
-
-    def wait(self, ns: int) -> int | None:
-        came = signal.sigtimedwait(_SIGNALS, max(ns, 0) / NS_PER_S)
-        return None if came is None else came.si_signo
-
-
-def find_glass(paths: Paths, settings: Settings) -> Glass:
-    """The panel that the settings ask for; OSError with one line when there is none."""
-    wanted = settings.panel
-    if wanted.device == "picture":
-        return Picture(paths.panel_picture, wanted.height, wanted.rotate)
-    if wanted.device == "none":
-        raise OSError("no panel: panel.device is none in the settings")
-    # Only here: luma's drivers are not needed for a picture.
-    from stratum1.panel.oled import find
-
-    return find(paths.dev, wanted.controller, wanted.height, wanted.rotate)
-
-
-def carry_out(paths: Paths, order: str, settings: Settings, glass: str) -> None:
-    """What the buttons' menu ordered; OSError or SettingsError when it cannot be done."""
-    if order == "cancel":
-        return
-    if order == "controller":
-        other = "ssd1306" if glass.startswith("SH1106") else "sh1106"
-        save(paths.settings, settings.changed("panel.controller", other))
-        return
-    # The rest is for who may do it: the supervisor takes the order file up.
-    new = paths.order.with_name(f"{paths.order.name}.new.{os.getpid()}")
-    new.write_text(f"{order}\n", encoding="ascii")
-    os.replace(new, paths.order)
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
 def main(argv: Sequence[str] = ()) -> int:
@@ -72,37 +19,11 @@ def main(argv: Sequence[str] = ()) -> int:
     if argv:
         print("stratum1 panel: takes no arguments; what it shows is set in the settings", file=sys.stderr)
         return 2
-    paths = Paths.from_environment()
-    # Blocked, so that they are taken by the sleep alone and never tear a transfer on the bus.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    from stratum1.panel.process import run
+    from stratum1.paths import Paths
 
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
-    def load_settings() -> Settings:
-        loaded = load(paths.settings)
-        if loaded.problem:
-            say(loaded.problem)
-        return loaded.settings
-
-    def give(order: str, settings: Settings, glass: str) -> None:
-        try:
-            carry_out(paths, order, settings, glass)
-        except (OSError, SettingsError) as error:
-            say(f"{order}: {error}")
-
-    reader = TrackingReader(paths.tracking)
-    parts = Parts(
-        clock=ServedClock(reader),
-        source=Sources(paths, reader),
-        find_glass=lambda settings: find_glass(paths, settings),
-        find_pins=lambda settings: find_pins(paths.dev, settings),
-        load_settings=load_settings,
-        give=give,
-        beat=Heartbeat().beat,
-        say=say,
-    )
-    return Panel(parts).run()
+    return run(Paths.from_environment())
 
 
 if __name__ == "__main__":
