@@ -316,6 +316,18 @@ def test_what_the_receiver_tells_of_itself_is_on_the_page_and_goes_with_it() -> 
     assert bench.lines == ["gpsd on port 2947: Connection refused"]
 
 
+def test_who_changes_to_the_system_clock_shows_no_receiver_any_more() -> None:
+    bench = Bench(labels="gpsd")
+    bench.stream.events = [Device("u-blox NEO-M8T", "/dev/ttyAMA0"), Sky(9, 14), bench.epoch(START)]
+    bench.run(2)
+    assert bench.pages[-1].receiver
+    bench.keeper.listen_to(None)
+    bench.run(2)
+    page = bench.pages[-1]
+    assert (page.receiver, page.satellites_seen, page.fix_mode) == ("", 0, 0)
+    assert bench.stream.closed
+
+
 def test_a_leap_is_announced_once_and_given_to_the_kernel_in_the_last_day_alone() -> None:
     bench = Bench()
     bench.run(20)

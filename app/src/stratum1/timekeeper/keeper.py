@@ -121,6 +121,9 @@ class Timekeeper:
         if self.messages is not None:
             self.messages.close()
         self.messages = messages
+        self._forget_receiver()
+        if messages is None:
+            self._receiver = ""
 
     def watch(self, pulses: PulseKeeper) -> None:
         """Change to another source of pulses."""
@@ -148,13 +151,18 @@ class Timekeeper:
         elif isinstance(event, Hardware):
             self._antenna = event.antenna
         elif isinstance(event, Gone):
+            self._forget_receiver()
             self._receiver_problem = event.detail
-            self._epoch = Epoch(0, 0)
-            self._sky = Sky(0, 0)
-            self._antenna = Antenna.UNKNOWN
             self._discipline.messages_lost(event.reason)
             if event.detail:
                 self._say(event.detail)
+
+    def _forget_receiver(self) -> None:
+        """What it said of itself is no longer so; its name, leap and TAI data still are."""
+        self._receiver_problem = ""
+        self._epoch = Epoch(0, 0)
+        self._sky = Sky(0, 0)
+        self._antenna = Antenna.UNKNOWN
 
     def _message(self, epoch: Epoch) -> None:
         last, self._epoch = self._epoch, epoch

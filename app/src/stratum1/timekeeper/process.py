@@ -60,6 +60,18 @@ def messages_of(settings: Settings, drift: StoredDrift | None) -> Messages | Non
     return GpsdStream("127.0.0.1", settings.receiver.gpsd_port, known_past_ns)
 
 
+class PageError(Exception):
+    """The tracking page cannot be written."""
+
+
+def _page(paths: Paths) -> TrackingWriter:
+    try:
+        paths.run.mkdir(parents=True, exist_ok=True)
+        return TrackingWriter(paths.tracking)
+    except OSError as error:
+        raise PageError(f"{error.filename or paths.tracking}: {error.strerror}") from None
+
+
 class Process:
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
@@ -71,14 +83,13 @@ class Process:
             say(problem)
         steers = self._settings.timekeeper.steer == "kernel"
         clock: clocks.Clock = clocks.KernelClock() if steers else clocks.FreeClock()
-        paths.run.mkdir(parents=True, exist_ok=True)
         self._discipline = Discipline(config_of(self._settings, steers))
         self._keeper = Timekeeper(
             clock,
             self._discipline,
             self._pulses(),
             messages_of(self._settings, self._drift),
-            TrackingWriter(paths.tracking),
+            _page(paths),
             drift=self._drift,
             save=lambda drift: store.save(paths.stored_drift, drift),
             temperature=Thermometer(paths.sys).read,
@@ -139,11 +150,10 @@ def main(argv: list[str]) -> int:
         return 0 if argv[0] in ("-h", "--help") else FAILED
     paths = Paths.from_environment()
     try:
-        process = Process(paths)
+        return Process(paths).run()
     except clocks.ClockError as error:
         say(str(error))
         return FAILED
-    except OSError as error:
-        say(f"{error.filename or paths.run}: {error.strerror}; is STRATUM1_RUN a folder that may be written?")
+    except PageError as error:
+        say(f"{error}; STRATUM1_RUN has to be a folder that may be written")
         return FAILED
-    return process.run()
