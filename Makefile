@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest -c app/pyproject.toml --rootdir=.
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run lint test clean
+.PHONY: help setup run lint test peers clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -22,8 +22,11 @@ lint: ## ruff, mypy --strict, cython-lint, shellcheck
 	@scripts/setup.sh test
 	@scripts/lint.sh
 
-test: lint ## lint, then every test that needs no hardware; TESTS=tests/unit picks some
+test: lint peers ## lint, then every test that needs no hardware; TESTS=tests/unit picks some
 	@$(PYTEST) $(TESTS)
+
+peers: ## unpack other time programs below build/peers for tests and benches (nothing is installed)
+	-@scripts/peers.sh
 
 clean: ## throw away what was built (build/, compiled modules)
 	rm -rf build app/build app/src/*.egg-info

@@ -42,7 +42,6 @@ missing() {
     has shellcheck || echo shellcheck
     has dtc || echo device-tree-compiler
     has chromium || has chromium-browser || has google-chrome || echo chromium
-    has tshark || echo tshark
     has ip || echo iproute2
 }
 
