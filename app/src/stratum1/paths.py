@@ -86,6 +86,11 @@ class Paths:
         return self.data / "stratum1.toml"
 
     @property
+    def ntp_keys(self) -> Path:
+        """Symmetric keys of NTP clients, in the form of ntpd and chrony."""
+        return self.data / "ntp.keys"
+
+    @property
     def stored_drift(self) -> Path:
         """Frequency and temperature coefficient that survive a reboot."""
         return self.data / "drift.json"

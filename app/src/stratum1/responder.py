@@ -20,17 +20,23 @@ import time
 from collections import deque
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from stratum1.heartbeat import Heartbeat
 from stratum1.ntp.access import Policy
 from stratum1.ntp.answer import measure_precision
 from stratum1.ntp.counters import CountersPage
 from stratum1.ntp.interfaces import interfaces
+from stratum1.ntp.keyfile import KeyFileError
+from stratum1.ntp.keyfile import read as read_keys
 from stratum1.ntp.listen import ListenError, open_family
 from stratum1.ntp.sockets import Worker
 from stratum1.paths import Paths
 from stratum1.settings import load
 from stratum1.settings.schema import Ntp
+
+if TYPE_CHECKING:
+    from stratum1.ntp.auth import Keys
 
 STUCK_S = 5.0
 """A worker whose loop has not turned for this long is stuck: no heartbeat any more."""
@@ -188,6 +194,8 @@ class Responder:
         if loaded.problem:
             log(loaded.problem)
         self.ntp = loaded.settings.ntp
+        self.keys: Keys | None = None
+        self.read_keys()
         self.look_at_interfaces()
         self.crew = Crew(paths.responder_counters, self.ntp, self.rules(), self.precision, known_port=False)
 
@@ -200,8 +208,29 @@ class Responder:
             rate_per_minute=ntp.rate_per_minute,
             rate_burst=ntp.rate_burst,
             silent_before_first_lock=ntp.silent_before_first_lock,
+            interleaved=ntp.interleaved,
+            crypto_nak=ntp.crypto_nak,
+            control=ntp.control,
+            keys=self.keys,
             page=self.tracking.page,
         )
+
+    def read_keys(self) -> None:
+        """The keys that the file holds; a file that is wrong leaves those in force that were, and is told of."""
+        path = Path(self.ntp.keys) if self.ntp.keys else self.paths.ntp_keys
+        self.key_problem = ""
+        try:
+            keys = read_keys(path, md5=self.ntp.md5)
+            if not keys:
+                self.keys = None
+                return
+            # Imported here because libcrypto takes 5 MB that a responder without keys does not need.
+            from stratum1.ntp.auth import Keys
+
+            self.keys = Keys(keys)
+        except KeyFileError as error:
+            self.key_problem = str(error)
+            log(self.key_problem)
 
     def look_at_interfaces(self) -> bool:
         """Whether the networks that this machine is on are others than before."""
@@ -221,6 +250,7 @@ class Responder:
             log(loaded.problem)
         old, self.ntp = self.ntp, loaded.settings.ntp
         shape = [(n.port, n.ipv4, n.ipv6, n.workers, n.clients) for n in (old, self.ntp)]
+        self.read_keys()
         if shape[0] == shape[1]:
             self.crew.use(self.rules())
             return
@@ -255,7 +285,7 @@ class Responder:
             port=self.ntp.port,
             families=(socket.AF_INET in self.crew.families, socket.AF_INET6 in self.crew.families),
             precision=self.precision,
-            problem=self.crew.problem,
+            problem=self.crew.problem or self.key_problem,
         )
         return self.crew.turning()
 

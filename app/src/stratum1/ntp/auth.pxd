@@ -8,7 +8,7 @@ and by nobody else.
 from libc.stdint cimport uint8_t, uint32_t
 
 cdef enum:
-    AUTH_THREADS = 32        # contexts of a key: one for each thread that may use it
+    AUTH_THREADS = 40        # contexts of a key: one for each thread that may use it (32 workers and the main thread)
     AUTH_SECRET = 64         # longest secret, bytes
     AUTH_DIGEST = 20         # longest digest on the wire, bytes (RFC 5905 section 7.3, RFC 7822 section 7.5.1.4)
 

@@ -42,6 +42,17 @@ def _address(value: str) -> str | None:
     return None
 
 
+def _broadcast(value: tuple[str, ...]) -> str | None:
+    for item in value:
+        if item == "subnet":
+            continue
+        try:
+            ipaddress.ip_address(item)
+        except ValueError:
+            return f"{item!r} is no address; want one, or subnet"
+    return None
+
+
 def _zone(value: str) -> str | None:
     import zoneinfo
 
@@ -162,6 +173,23 @@ class Ntp:
         False,
         "Answer nothing rather than 'unsynchronised' until the first lock.",
     )
+    keys: str = option("", "File of symmetric keys, in the form of ntpd and chrony; empty = ntp.keys in the data folder.")
+    md5: bool = option(False, "Accept MD5 keys too, for old clients that know nothing better.")
+    crypto_nak: bool = option(False, "Tell a client whose key is unknown or wrong (crypto-NAK), rather than be silent.")
+    interleaved: bool = option(True, "Tell clients that ask for it when the answer before really left (RFC 9769).")
+    control: bool = option(True, "Answer questions of ntpq and monitors (mode 6), read-only, on local networks.")
+    smear: bool = option(
+        False, "Spread a leap second over 24 h, noon to noon, rather than announce it; all servers of a site must agree."
+    )
+    broadcast: tuple[str, ...] = option(
+        (),
+        "Where time is sent unasked: 224.0.1.1, ff02::101, a broadcast address, or subnet for that of each interface.",
+        check=_broadcast,
+    )
+    broadcast_interval_s: int = option(64, "Time between two such packets.", minimum=8, maximum=4096, unit="s")
+    broadcast_key: int = option(0, "Number of the key that signs them; 0 = none.", minimum=0, maximum=65535)
+    time_protocol: bool = option(False, "Serve the Time protocol (RFC 868) on port 37, TCP and UDP.")
+    daytime_protocol: bool = option(False, "Serve the Daytime protocol (RFC 867) on TCP port 13.")
 
 
 @dataclass(frozen=True, slots=True)
