@@ -3,16 +3,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from browsing import CHROMIUM, FLAGS, Served, Timekeeper
+from playwright.sync_api import Browser, sync_playwright
 from snapshots import Publish
 
 from stratum1.paths import Paths
 from stratum1.tracking import Snapshot, TrackingWriter
+
+AXE_VERSION = "4.14.1"
+AXE_SHA256 = "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
 
 
 @pytest.fixture
@@ -44,3 +53,46 @@ def publish(paths: Paths) -> Iterator[Publish]:
         return snapshot
 
     yield write
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("needs Debian's package chromium")
+    with sync_playwright() as play:
+        found = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def timekeeper(publish: Publish) -> Iterator[Timekeeper]:
+    found = Timekeeper(publish)
+    yield found
+    found.dies()
+
+
+@pytest.fixture
+def served(paths: Paths, timekeeper: Timekeeper) -> Iterator[Served]:
+    found = Served(paths, streams=2)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The accessibility checker axe-core, fetched once by npm into build/ and held against its hash."""
+    folder = Path(__file__).resolve().parents[2] / "build" / "axe"
+    bundle = folder / f"axe-core-{AXE_VERSION}.tgz"
+    if not bundle.exists():
+        if shutil.which("npm") is None:
+            pytest.skip("needs npm to fetch axe-core")
+        folder.mkdir(parents=True, exist_ok=True)
+        command = ["npm", "pack", f"axe-core@{AXE_VERSION}", "--pack-destination", str(folder)]
+        if subprocess.run(command, capture_output=True, timeout=120).returncode != 0:
+            pytest.skip("axe-core cannot be fetched by npm here")
+    assert hashlib.sha256(bundle.read_bytes()).hexdigest() == AXE_SHA256
+    with tarfile.open(bundle) as archive:
+        script = archive.extractfile("package/axe.min.js")
+        assert script is not None
+        return script.read().decode()

@@ -4,109 +4,15 @@
 from __future__ import annotations
 
 import re
-import shutil
-import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from snapshots import ACQUIRING, HOLDOVER, LOCKED, UNSYNCHRONISED, Publish
-from waitress import create_server
+from browsing import PATIENCE_MS, PHONE, WIDE, Served, Timekeeper
+from playwright.sync_api import Browser, Page, expect
+from snapshots import ACQUIRING, HOLDOVER, LOCKED, UNSYNCHRONISED
 
-from stratum1.paths import Paths
-from stratum1.settings import Settings
-from stratum1.tracking import Snapshot
-from stratum1.web.app import app_of
-from stratum1.web.box import Box
-from stratum1.web.listen import listen
 from stratum1.web.recorder import Recorder
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE_MS = 20_000
-WIDE = {"width": 1280, "height": 900}
-PHONE = {"width": 360, "height": 740}
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        found = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True)
-        yield found
-        found.close()
-
-
-class Timekeeper:
-    """Publishes the chosen snapshot anew every 200 ms, as one that lives does."""
-
-    def __init__(self, publish: Publish) -> None:
-        self._publish = publish
-        self._over = threading.Event()
-        self.snapshot = LOCKED
-        publish(LOCKED)
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._over.wait(0.2):
-            self._publish(self.snapshot)
-
-    def says(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-
-    def dies(self) -> None:
-        self._over.set()
-        self._thread.join()
-
-
-@pytest.fixture
-def timekeeper(publish: Publish) -> Iterator[Timekeeper]:
-    found = Timekeeper(publish)
-    yield found
-    found.dies()
-
-
-class Served:
-    """The application behind waitress in this process, on a port of its own."""
-
-    def __init__(self, paths: Paths, streams: int) -> None:
-        self.box = Box(paths, Settings().changed("system.zone", "Asia/Tokyo"))
-        self._sock = listen("127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._sock.getsockname()[1]}"
-        self._server = create_server(app_of(self.box, streams=streams), sockets=[self._sock], threads=streams + 4)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        with suppress(OSError, ValueError):  # the sockets are closed under its feet at the end
-            self._server.run()
-
-    def stop(self) -> None:
-        """Hang up on everybody at once, as a box does whose cable is pulled."""
-        self.box.close()
-        for channel in list(self._server.active_channels.values()):
-            channel.will_close = True
-        self._server.task_dispatcher.shutdown(timeout=2)
-        self._server.close()
-
-
-@pytest.fixture
-def served(paths: Paths, timekeeper: Timekeeper) -> Iterator[Served]:
-    found = Served(paths, streams=2)
-    yield found
-    with closing(found._sock):
-        found.stop()
 
 
 @pytest.fixture
@@ -194,7 +100,7 @@ def test_when_the_box_is_gone_the_page_says_that_it_is_old(page: Page, served: S
 def test_it_fits_the_screen_and_can_be_read(
     browser: Browser, served: Served, size: dict[str, int], scheme: str
 ) -> None:
-    context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=size, color_scheme=scheme)
     page = context.new_page()
     page.goto(served.url)
     for summary in page.locator("summary").all()[1:]:
@@ -250,7 +156,7 @@ def test_everything_can_be_reached_and_done_with_the_keyboard(page: Page, served
     expect(page.locator("#copied")).not_to_be_empty()
 
 
-def test_the_charts_are_drawn_and_read_under_the_pointer(page: Page, served: Served, publish: Publish) -> None:
+def test_the_charts_are_drawn_and_read_under_the_pointer(page: Page, served: Served) -> None:
     recorder = Recorder(served.box)
     for _ in range(3):
         recorder.look()
@@ -297,4 +203,49 @@ def test_without_script_the_page_still_says_everything(browser: Browser, served:
     expect(page.locator("#state")).to_have_text("LOCKED")
     expect(page.locator("#facts")).to_contain_text("9 of 14 used")
     expect(page.locator("code").first).to_contain_text("server 127.0.0.1 iburst")
+    context.close()
+
+
+def test_a_visitor_chooses_a_password_changes_a_setting_and_sees_what_was_wrong(page: Page, served: Served) -> None:
+    page.goto(f"{served.url}/settings")
+    expect(page).to_have_url(f"{served.url}/welcome")
+    page.get_by_label("Password", exact=True).fill("short")
+    page.get_by_label("The same once more").fill("short")
+    page.get_by_role("button", name="Begin").click()
+    expect(page.get_by_label("Password", exact=True)).to_have_attribute("aria-invalid", "true")
+    for label in ("Password", "The same once more"):
+        page.get_by_label(label, exact=True).fill("green teapot rides")
+    page.get_by_role("button", name="Begin").click()
+    expect(page).to_have_url(f"{served.url}/settings")
+
+    page.locator("#ntp__port").fill("99999")
+    page.locator("#ntp__rate_burst").fill("77")
+    page.get_by_role("button", name="Store").click()
+    page.get_by_role("link", name="ntp.port").click()
+    expect(page.locator("#ntp__port-error")).to_contain_text("want at most 65535")
+    expect(page.locator("#ntp__rate_burst")).to_have_value("77")
+    page.locator("#ntp__port").fill("11124")
+    page.get_by_role("button", name="Store").click()
+    expect(page.get_by_role("status").first).to_contain_text("Stored.")
+    assert (served.box.settings.ntp.port, served.box.settings.ntp.rate_burst) == (11124, 77)
+
+    page.get_by_role("button", name="Log out").click()
+    page.goto(f"{served.url}/settings")
+    expect(page).to_have_url(f"{served.url}/login")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_about(
+    browser: Browser, served: Served, axe: str, scheme: Literal["light", "dark"]
+) -> None:
+    Recorder(served.box).look()
+    # The policy would keep the checker out, as it should; the pages' own scripts are checked elsewhere.
+    context = browser.new_context(viewport=PHONE, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    for path in ("/", "/history", "/sources", "/clients", "/welcome", "/clock?zones=UTC+Asia/Tokyo", "/no/such"):
+        page.goto(served.url + path)
+        page.evaluate(axe)
+        found = page.evaluate("axe.run()")
+        assert found["passes"], path
+        assert [(path, each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
     context.close()
