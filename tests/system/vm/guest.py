@@ -16,47 +16,87 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from debian import PrivateApt, unpack
 
 PROJECT = Path(__file__).resolve().parents[3]
+BUILT = 1_767_225_600
+"""2026-01-01: the date before which no time is believed."""
 
 PACKAGES = (
     "busybox-static",
+    "e2fsprogs",
+    "ethtool",
+    "fdisk",
     "gpsd",
     "libpython3.13-stdlib",
+    "openssl",
     "python3.13-minimal",
     "python3-cbor2",
     "python3-flask",
     "python3-pil",
     "python3-waitress",
+    "python3-wtforms",
+    "python3-argon2",
+    "tzdata",
+    "util-linux",
 )
 DEVELOPMENT = ("libpython3.13-dev", "libssl-dev")
 # What the packages above depend on for the sake of Debian's own machinery alone.
 NOT_WANTED = (
     "adduser", "base-passwd", "coreutils", "cpio", "debconf", "dpkg", "gcc-14-base", "init-system-helpers",
     "libapparmor1", "libaudit", "libpam", "libsemanage", "libsepol", "libseccomp", "libsystemd-shared", "login.defs",
-    "lsb-base", "media-types", "mount", "netbase", "openssl-provider-legacy", "passwd", "perl", "python3_", "python3-minimal",
+    "lsb-base", "media-types", "mount_", "netbase", "openssl-provider-legacy", "passwd", "perl", "python3_", "python3-minimal",
     "systemd", "tar_", "tzdata-legacy", "udev",
 )  # fmt: skip
 WHEELS = ("gpsd-py3", "luma.core", "luma.oled", "smbus2", "tomli-w")
 
 MODULES = (
-    "virtio_blk", "virtio_net", "crc32c_generic", "ext4", "pps-gpio", "i2c-dev", "i2c-gpio", "gpio_keys", "evdev", "i6300esb",
+    "virtio_blk", "virtio_net", "squashfs", "vfat", "nls_ascii", "nls_cp437", "nls_iso8859_1", "crc32c_generic", "ext4", "pps-gpio", "i2c-dev", "i2c-gpio", "gpio_keys", "evdev", "i6300esb",
 )  # fmt: skip
 
 INIT = """#!/bin/busybox sh
-# First program of the guest: what the Pi's kernel has built in is loaded here, then the appliance's own init runs.
-/bin/busybox mkdir -p /proc /sys /dev /run /tmp /data /root
+# Loads what the Pi's kernel has built in, then hands over to the root on the disk and its own init.
+/bin/busybox mkdir -p /proc /sys /dev /root
 /bin/busybox --install -s
-export PATH=/sbin:/usr/sbin:/bin:/usr/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 for module in {modules}; do modprobe "$module" || echo "guest: no module $module"; done
-exec /sbin/init
+until [ -b /dev/vda5 ]; do sleep 0.1; done
+mount -t squashfs -o ro /dev/vda5 /root
+mount --move /dev /root/dev
+umount /sys /proc
+exec switch_root /root /sbin/init
+"""
+
+USERS = """root:x:0:0:root:/root:/bin/sh
+gpsd:x:998:20::/:/bin/false
+stratum1:x:997:997::/:/bin/false
+nobody:x:65534:65534::/:/bin/false
+"""
+GROUPS = """root:x:0:
+tty:x:5:
+dialout:x:20:
+stratum1:x:997:
+nogroup:x:65534:
+"""
+SHADOW = "root:*:::::::\n"
+DHCP = """#!/bin/sh
+# What udhcpc found out: Buildroot brings a script of its own for this.
+case $1 in
+bound | renew)
+\tip -4 address replace "$ip/$mask" dev "$interface"
+\t[ -z "$router" ] || ip route replace default via "${router%% *}" dev "$interface"
+\t;;
+esac
+"""
+SYSLOG = """#!/bin/sh
+. /etc/default/syslogd
+[ "$1" != start ] || /sbin/syslogd $SYSLOGD_ARGS
 """
 
 
@@ -187,6 +227,13 @@ def hash_of(paths: list[Path]) -> str:
     return digest.hexdigest()[:20]
 
 
+def squash(root: Path, image: Path) -> None:
+    """`root` as the appliance's read-only file system, everything owned by root."""
+    image.unlink(missing_ok=True)
+    command = ["mksquashfs", str(root), str(image), "-all-root", "-noappend", "-comp", "lzo", "-quiet", "-no-progress"]
+    subprocess.run(command, check=True)
+
+
 def pack(root: Path, archive: Path) -> None:
     """`root` as an initial RAM file system, everything owned by root."""
     names = subprocess.run(["find", ".", "-print0"], cwd=root, capture_output=True, check=True).stdout
@@ -196,31 +243,77 @@ def pack(root: Path, archive: Path) -> None:
     archive.write_bytes(packed.stdout)
 
 
-def make(build: Path) -> tuple[Path, Path]:
-    """(kernel, initial RAM file system) of an up-to-date guest."""
+def initial(build: Path, modules: Path) -> Path:
+    """The initial RAM file system: BusyBox, the modules and INIT."""
+    root = build / "initial"
+    shutil.rmtree(root, ignore_errors=True)
+    for name in ("bin", "sbin", "usr/bin", "usr/sbin"):
+        (root / name).mkdir(parents=True)
+    shutil.copy(build / "debian/usr/bin/busybox", root / "bin/busybox")
+    install_modules(modules, root)
+    (root / "init").write_text(INIT.format(modules=" ".join(MODULES)))
+    (root / "init").chmod(0o755)
+    pack(root, build / "initial.cpio")
+    return build / "initial.cpio"
+
+
+@dataclass(frozen=True)
+class Guest:
+    kernel: Path
+    initrd: Path | None
+    disk: Path
+    """As on the Pi's card: setup, boot A/B, root A/B, data.  Copied for each machine."""
+    append: str = ""
+
+
+def make(build: Path) -> Guest:
+    """An up-to-date guest below `build`."""
     build.mkdir(parents=True, exist_ok=True)
     apt = PrivateApt(build / "apt")
     image, modules = kernel(apt, build)
     debian, sysroot = unpack_all(apt, build)
-    archive = build / "guest.cpio"
-    root = build / "root"
+    root, images = build / "root", build / "images"
     say("laying the appliance over Debian's user space")
     shutil.rmtree(root, ignore_errors=True)
     subprocess.run(["cp", "-a", "--reflink=auto", str(debian), str(root)], check=True)
-    install_modules(modules, root)
     install_wheels(root, build)
     install_application(sysroot, root, build)
     shutil.copytree(PROJECT / "overlays/rootfs", root, symlinks=True, dirs_exist_ok=True)
     finish(root)
-    pack(root, archive)
-    say(f"ready: {archive.name}, {archive.stat().st_size >> 20} MB")
-    return image, archive
+    images.mkdir(exist_ok=True)
+    squash(root, images / "rootfs.squashfs")
+    shutil.copy(PROJECT / "board/common/README.txt", images)
+    say("laying out the disk as on the card")
+    disk = subprocess.run(
+        ["sh", str(PROJECT / "board/common/make-disk.sh"), "disk.img", "README.txt", "README.txt"],
+        env={**os.environ, "BINARIES_DIR": str(images)}, capture_output=True, text=True,
+    )  # fmt: skip
+    if disk.returncode != 0:
+        raise SystemExit(f"the disk could not be laid out:\n{disk.stderr[-2000:]}")
+    initrd = initial(build, modules)
+    say(f"ready: root {(images / 'rootfs.squashfs').stat().st_size >> 20} MB")
+    return Guest(image, initrd, images / "disk.img")
 
 
 def finish(root: Path) -> None:
-    """What Debian's package scripts would have done, the first program, and the test's agent."""
-    (root / "init").write_text(INIT.format(modules=" ".join(MODULES)))
-    (root / "init").chmod(0o755)
+    """What Debian's package scripts and Buildroot's last steps would have done, and the test's agent."""
+    for name in ("proc", "sys", "dev", "run", "tmp", "data", "boot", "root", "etc"):
+        (root / name).mkdir(exist_ok=True)
+    listed = subprocess.run(["busybox", "--list-full"], capture_output=True, text=True, check=True).stdout
+    for applet in listed.split():
+        link = root / "usr" / applet.removeprefix("usr/")
+        if not link.exists() and not link.is_symlink():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to("/bin/busybox")
+    (root / "etc/passwd").write_text(USERS)
+    (root / "etc/group").write_text(GROUPS)
+    (root / "etc/shadow").write_text(SHADOW)
+    (root / "etc/build-date").write_text(f"{BUILT}\n")
+    (root / "etc/udhcpc").mkdir(parents=True, exist_ok=True)
+    (root / "etc/udhcpc/default.script").write_text(DHCP)
+    (root / "etc/init.d/S01syslogd").write_text(SYSLOG)
+    for path in (*root.glob("etc/udhcpc/*"), *root.glob("etc/init.d/*"), *root.glob("usr/libexec/stratum1/*")):
+        path.chmod(0o755)
     shutil.copy(PROJECT / "tests/system/vm/agent.py", root / "usr/lib/agent.py")
     with (root / "etc/inittab").open("a") as inittab:
         inittab.write("\n::respawn:/usr/bin/python3 /usr/lib/agent.py\n")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The virtual machine: QEMU's `virt` board with the hat's lines in its device tree.
 
-Sockets lie in a short folder of their own below the temporary folder; the data disk is a file that outlives a power cut.
+Sockets lie in a short folder of their own below the temporary folder; the disk is a file that outlives a power cut.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def device_tree(path: Path) -> None:
     # Push-pull: the virtual bus has no pull-ups, and the hat holds SDA low when the guest reads it.
     put("/i2c-oled", "sda-gpios", gpio, str(SDA_LINE), "0", kind="x")
     put("/i2c-oled", "scl-gpios", gpio, str(SCL_LINE), "0", kind="x")
-    subprocess.run(["fdtput", str(path), "/i2c-oled", "i2c-gpio,scl-output-only"], check=True)
+    for flag in ("sda-has-no-pullup", "scl-has-no-pullup", "scl-output-only"):
+        subprocess.run(["fdtput", str(path), "/i2c-oled", f"i2c-gpio,{flag}"], check=True)
     put("/i2c-oled", "i2c-gpio,delay-us", "2", kind="x")
 
 
@@ -95,13 +96,14 @@ class Qmp:
 
 @dataclass
 class Machine:
-    """One virtual machine; `start` may be called again after a power cut, the data disk stays."""
+    """One virtual machine; `start` may be called again after a power cut, the disk stays."""
 
     kernel: Path
     initrd: Path | None
+    pristine: Path
+    """The disk as built; this machine writes on its own copy."""
     folder: Path
-    """Where the logs, the data disk and the pictures are kept."""
-    root_disk: Path | None = None
+    """Where the logs, the disk and the pictures are kept."""
     append: str = ""
     ntp_port: int = field(default_factory=free_port)
     web_port: int = field(default_factory=free_port)
@@ -109,7 +111,7 @@ class Machine:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.sockets = Path(tempfile.mkdtemp(prefix="s1vm"))
-        self.data_disk = self.folder / "data.img"
+        self.disk = self.folder / "disk.img"
         self.console = self.folder / "console.log"
         self.frame = self.folder / "frame.pbm"
         self._qemu: subprocess.Popen[bytes] | None = None
@@ -122,10 +124,8 @@ class Machine:
         tree = self.folder / "board.dtb"
         if not tree.exists():
             device_tree(tree)
-        if not self.data_disk.exists():
-            with self.data_disk.open("wb") as disk:
-                disk.truncate(64 << 20)
-            subprocess.run(["mkfs.ext4", "-q", "-L", "data", str(self.data_disk)], check=True)
+        if not self.disk.exists():
+            subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(self.pristine), str(self.disk)], check=True)
         self.shared = self.sockets / "shared"
         with self.shared.open("wb") as shared:
             shared.truncate(1 << 20)
@@ -159,11 +159,8 @@ class Machine:
         command += ["-qmp", f"unix:{self.sockets / 'qmp'},server=on,wait=off"]
         command += ["-qtest", f"unix:{self.sockets / 'qtest'},server=on,wait=off", "-qtest-log", "/dev/null"]
         command += ["-netdev", f"user,id=net,{forward}", "-device", "virtio-net-pci,netdev=net,romfile="]
-        if self.root_disk is not None:
-            command += ["-drive", f"file={self.root_disk},format=raw,if=none,id=root,readonly=on"]
-            command += ["-device", "virtio-blk-pci,drive=root"]
-        command += ["-drive", f"file={self.data_disk},format=raw,if=none,id=data,cache=writethrough"]
-        command += ["-device", "virtio-blk-pci,drive=data"]
+        command += ["-drive", f"file={self.disk},format=raw,if=none,id=card,cache=writethrough"]
+        command += ["-device", "virtio-blk-pci,drive=card"]
         command += ["-object", f"memory-backend-file,id=shared,mem-path={self.shared},size=1M,share=on"]
         command += ["-device", "ivshmem-plain,memdev=shared"]
         command += ["-device", "i6300esb", "-action", "watchdog=reset"]
