@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: MIT
+"""The description of /api/v1 for programs and people, as OpenAPI 3.1."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+import stratum1
+from stratum1.history import SPANS
+from stratum1.tracking import Reason, State
+from stratum1.words import Status
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+WHOLE: Schema = {"type": "integer"}
+NUMBER: Schema = {"type": "number"}
+FLAG: Schema = {"type": "boolean"}
+STATE: Schema = {"type": "string", "enum": [state.name for state in State]}
+REASON: Schema = {"type": "string", "enum": [reason.name for reason in Reason]}
+INSTANT: Schema = {"type": "string", "format": "date-time"}
+
+
+def maybe(schema: Schema, description: str = "") -> Schema:
+    """Null while it is not known."""
+    found = {**schema, "type": [schema["type"], "null"]}
+    return {**found, "description": description} if description else found
+
+
+def record(properties: dict[str, Schema], *, more: bool = False) -> Schema:
+    """An object that always has all of these keys, and unless `more` no others."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        **({} if more else {"additionalProperties": False}),
+    }
+
+
+def rows(item: Schema) -> Schema:
+    return {"type": "array", "items": item}
+
+
+def table(value: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": value}
+
+
+def _of_annotation(annotation: Any) -> Schema:
+    arms = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    known = {int: WHOLE, float: NUMBER, str: TEXT, bool: FLAG}
+    schema = next(known[arm] for arm in arms if arm in known)
+    return maybe(schema) if type(None) in arms else schema
+
+
+def status_schema() -> Schema:
+    """From the dataclass that the answer is made of; keys with a unit are numbers in that unit."""
+    hints = typing.get_type_hints(Status)
+    names = {field.name for field in dataclasses.fields(Status)}
+    special: dict[str, Schema] = {
+        "state": STATE,
+        "reason": REASON,
+        "level": {"type": "string", "enum": ["good", "busy", "warning", "alarm"]},
+        "time_utc": maybe(INSTANT),
+        "stratum": {**COUNT, "description": "As on the wire: 0 is unsynchronised."},
+        "texts": {**table(TEXT), "description": "Label to text, as the page lists them."},
+    }
+    properties = {}
+    for key in Status().as_dict():
+        if key in special:
+            properties[key] = special[key]
+        elif key in names:
+            properties[key] = _of_annotation(hints[key])
+        else:
+            raise LookupError(f"the key {key} of the status is not described")
+    return record(properties)
+
+
+TIME = record(
+    {
+        "utc_ns": maybe(WHOLE, "UTC in nanoseconds since 1970"),
+        "utc_ms": maybe(NUMBER, "The same in milliseconds"),
+        "bound_ns": maybe(WHOLE, "At most so far from true time, the way here apart"),
+        "serves": FLAG,
+        "state": STATE,
+    }
+)
+
+HISTORY = record(
+    {
+        "span": {"type": "string", "enum": list(SPANS)},
+        "step_s": COUNT,
+        "from_s": WHOLE,
+        "until_s": WHOLE,
+        "columns": record(
+            {
+                "time_s": rows(WHOLE),
+                **{
+                    name: rows(maybe(NUMBER))
+                    for name in (
+                        "offset_ns",
+                        "offset_min_ns",
+                        "offset_max_ns",
+                        "jitter_ns",
+                        "bound_ns",
+                        "frequency_ppm",
+                        "temperature_c",
+                    )
+                },
+                "satellites_used": rows(COUNT),
+                "state": rows(STATE),
+            }
+        ),
+    }
+)
+
+EVENTS = rows(record({"number": COUNT, "time_utc": maybe(INSTANT), "state": STATE, "reason": REASON, "headline": TEXT}))
+
+TRAFFIC = maybe(
+    record(
+        {
+            "served": COUNT,
+            "per_second": NUMBER,
+            "per_minute": NUMBER,
+            "dropped": table(COUNT),
+            "versions": table(COUNT),
+            "modes": table(COUNT),
+            "interleaved": COUNT,
+            "authenticated": COUNT,
+            "overflowed": COUNT,
+            "port": COUNT,
+            "ipv4": FLAG,
+            "ipv6": FLAG,
+            "problem": TEXT,
+        }
+    ),
+    "Null while the responder does not run",
+)
+
+CLIENTS = rows(
+    record(
+        {
+            "address": TEXT,
+            "requests": COUNT,
+            "dropped": COUNT,
+            "first_s": NUMBER,
+            "last_s": NUMBER,
+            "interval_s": NUMBER,
+            "version": COUNT,
+            "mode": COUNT,
+        }
+    )
+)
+
+ERROR = record({"error": record({"code": WHOLE, "message": TEXT})})
+
+SPAN = {
+    "name": "span",
+    "in": "query",
+    "description": "How far back.",
+    "schema": {"type": "string", "enum": list(SPANS), "default": "hour"},
+}
+
+
+def _answer(description: str, kind: str, schema: Schema) -> Schema:
+    return {"description": description, "content": {kind: {"schema": schema}}}
+
+
+def _get(
+    summary: str, schema: Schema, *, kind: str = "application/json", parameters: Any = (), refusals: Any = ()
+) -> Schema:
+    problems = {
+        str(code): _answer(text, "application/json", {"$ref": "#/components/schemas/Error"}) for code, text in refusals
+    }
+    return {
+        "get": {
+            "summary": summary,
+            **({"parameters": list(parameters)} if parameters else {}),
+            "responses": {"200": _answer("As asked", kind, schema), **problems},
+        }
+    }
+
+
+def document() -> Schema:
+    """The whole description."""
+    bad_span = ((400, "The span is unknown"),)
+    stranger = ((401, "Only for a browser that is logged in"),)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "stratum1",
+            "version": stratum1.__version__,
+            "license": {"name": "MIT", "identifier": "MIT"},
+            "description": "The time server as its page sees it. Units are in the names; null is what is not known. "
+            "Nothing here can change anything.",
+        },
+        "paths": {
+            "/api/v1/status": _get("All that the page says", {"$ref": "#/components/schemas/Status"}),
+            "/api/v1/time": _get("The time, to be asked repeatedly", TIME),
+            "/api/v1/live": _get(
+                "The status once a second as server-sent events",
+                TEXT,
+                kind="text/event-stream",
+                refusals=((503, "All streams are taken; ask the status instead"),),
+            ),
+            "/api/v1/history": _get("Charts as columns", HISTORY, parameters=[SPAN], refusals=bad_span),
+            "/api/v1/history.csv": _get("Charts as CSV", TEXT, kind="text/csv", parameters=[SPAN], refusals=bad_span),
+            "/api/v1/events": _get("Changes of state, newest first", EVENTS),
+            "/api/v1/receiver": _get("The receiver and its satellites", table({})),
+            "/api/v1/processes": _get("The programs of the box", table({})),
+            "/api/v1/traffic": _get("What was answered and what was not", TRAFFIC),
+            "/api/v1/clients": _get("Who asks, the busiest first", CLIENTS, refusals=stranger),
+            "/api/v1/clients.csv": _get("Who asks, as CSV", TEXT, kind="text/csv", refusals=stranger),
+            "/api/v1/openapi.json": _get("This description", table({})),
+        },
+        "components": {"schemas": {"Status": status_schema(), "Error": ERROR}},
+    }
+
+
+def room() -> Blueprint:
+    rooms = Blueprint("openapi", __name__)
+
+    @rooms.get("/api/v1/openapi.json")
+    def view() -> Response:
+        return jsonify(document())
+
+    return rooms
