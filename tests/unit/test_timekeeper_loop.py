@@ -155,7 +155,7 @@ class Bench:
         self.pages: list[Snapshot] = []
         self.lines: list[str] = []
         self.beats = 0
-        pulses = PulseKeeper("/dev/pps0", Path("/none"), Path("/none"), lambda path: self.line)
+        pulses = PulseKeeper("/dev/pps0", Path("/none"), Path("/none"), opener=lambda path: self.line)
         self.keeper = Timekeeper(
             self.clock,
             self.discipline,  # type: ignore[arg-type]

@@ -19,11 +19,12 @@ class Line:
 
     captures_clear = False
 
-    def __init__(self, world: World, path: str, period: int = SECOND, phase: int = 300 * MS) -> None:
+    def __init__(self, world: World, path: str, period: int = SECOND, phase: int = 300 * MS, width: int = 0) -> None:
         self.world = world
         self.path = path
         self.period = period
         self.phase = phase
+        self.width = width
         self.previous: Pulse | None = None
         self.newest: Pulse | None = None
         self.closed = False
@@ -37,8 +38,11 @@ class Line:
             raise PulseError(self.gone)
         since = self.world.now - self.phase
         sequence = since // self.period + 1 if since >= 0 and self.period else 0
-        pulse = Pulse(sequence, START + self.phase + (sequence - 1) * self.period, 0, 0)
-        if self.newest is not None and self.newest.assert_sequence == sequence:
+        stamp = START + self.phase + (sequence - 1) * self.period
+        fallen = sequence if since - (sequence - 1) * self.period >= self.width else sequence - 1
+        clear = (fallen, START + self.phase + (fallen - 1) * self.period + self.width) if self.width else (0, 0)
+        pulse = Pulse(sequence, stamp, *clear)
+        if pulse == self.newest:
             return None
         self.previous, self.newest = self.newest, pulse
         return None if self.previous is None else pulse
@@ -69,13 +73,13 @@ class World:
         line = self.lines.get(Path(path).name)
         if line is None:
             raise PulseError(f"{path}: no such device")
-        fresh = Line(self, line.path, line.period, line.phase)
+        fresh = Line(self, line.path, line.period, line.phase, line.width)
         fresh.gone = line.gone
         self.opened.append(fresh)
         return fresh
 
-    def keeper(self, device: str = "auto") -> PulseKeeper:
-        return PulseKeeper(device, self.folder, self.folder, self.open)
+    def keeper(self, device: str = "auto", by_clear: bool = False) -> PulseKeeper:
+        return PulseKeeper(device, self.folder, self.folder, by_clear=by_clear, opener=self.open)
 
     def run(self, keeper: PulseKeeper, seconds: float, until: Callable[[], bool] = lambda: False) -> list[Edge]:
         """Turn as the loop does: at each wake-up, and at least once a second."""
@@ -109,6 +113,19 @@ def test_a_pulse_is_looked_for_just_after_it_is_due(tmp_path: Path) -> None:
     due = (world.now - 300 * MS) // SECOND * SECOND + SECOND + 300 * MS
     keeper.take(START + world.now, world.now)
     assert 0 < keeper.wake_ns - due <= LOOK_AFTER_DUE_NS
+
+
+def test_where_the_clear_edge_is_the_second_it_is_looked_for_just_after_that(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0", phase=300 * MS, width=100 * MS)
+    keeper = world.keeper(by_clear=True)
+    world.run(keeper, 5)
+    due = (world.now - 400 * MS) // SECOND * SECOND + SECOND + 400 * MS
+    edges = keeper.take(START + world.now, world.now)
+    assert 0 < keeper.wake_ns - due <= LOOK_AFTER_DUE_NS
+    world.now = keeper.wake_ns
+    edges = keeper.take(START + world.now, world.now)
+    assert [edge.clear for edge in edges] == [False, True]
 
 
 def test_ten_pulses_a_second_are_all_taken(tmp_path: Path) -> None:
@@ -175,6 +192,7 @@ def test_the_line_that_ticks_is_found_among_those_that_do_not(tmp_path: Path) ->
     (tmp_path / "class/pps/pps1/name").write_text("pps@12\n")
     keeper = world.keeper()
     world.run(keeper, 2)
+    assert keeper.searching
     assert "pps0" in keeper.problem and "pps1" in keeper.problem
     edges = world.run(keeper, 20)
     assert keeper.name == "pps1 (pps@12)"
@@ -190,6 +208,19 @@ def test_one_pulse_a_second_goes_before_faster_lines(tmp_path: Path) -> None:
     keeper = world.keeper()
     world.run(keeper, 30)
     assert keeper.name in ("pps0", "pps1")
+    assert keeper.name == "pps1"
+
+
+def test_a_step_of_the_clock_delays_the_search_and_does_not_end_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0", phase=10**6 * SECOND)
+    world.line("pps1")
+    keeper = world.keeper()
+    world.run(keeper, 3)
+    for trial in keeper._trials:
+        trial._stamps.append((99, START + 3600 * SECOND))  # of the clock before it was set back by an hour
+    keeper.discard()
+    world.run(keeper, 10)
     assert keeper.name == "pps1"
 
 

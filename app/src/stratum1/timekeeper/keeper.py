@@ -94,14 +94,13 @@ class Timekeeper:
     def turn(self) -> int:
         """Take what has come, act on it; returns for how long (ns) to wait, unless a descriptor is ready before."""
         kernel, monotonic = self._clock.read()
-        pulse = False
-        for edge in self.pulses.take(kernel, monotonic):
+        edges = self.pulses.take(kernel, monotonic)
+        for edge in edges:
             self._discipline.edge(edge.sequence, edge.stamp_ns, clear=edge.clear)
-            pulse |= not edge.clear
         if self.messages is not None:
             for event in self.messages.receive(kernel):
                 self._take(event)
-        if pulse or monotonic >= self._due_ns:
+        if edges or monotonic >= self._due_ns:
             self._update()
             self._due_ns = monotonic + TICK_NS
         return max(0, min(self._due_ns, self.pulses.wake_ns) - monotonic)
@@ -183,7 +182,7 @@ class Timekeeper:
             if self._problem:
                 self._say(self._problem)
         if self._problem:
-            self._discipline.pulses_lost(Reason.NO_PULSE_DEVICE)
+            self._discipline.pulses_lost(Reason.NO_PULSE if self.pulses.searching else Reason.NO_PULSE_DEVICE)
 
         kernel, monotonic = self._clock.read()
         temperature = self._temperature(monotonic)
@@ -237,7 +236,7 @@ class Timekeeper:
 
     def _detail(self, reason: Reason) -> str:
         """What a device said about itself, where that is the reason."""
-        if reason == Reason.NO_PULSE_DEVICE:
+        if reason in (Reason.NO_PULSE, Reason.NO_PULSE_DEVICE):
             return self._problem
         if reason in (Reason.NO_GPSD, Reason.NO_RECEIVER, Reason.NO_MESSAGES):
             return self._receiver_problem

@@ -119,7 +119,7 @@ class Process:
         if settings.timekeeper.steer != old.timekeeper.steer:
             return False
         self._discipline.reconfigure(config_of(settings, settings.timekeeper.steer == "kernel"))
-        if settings.pulse.device != old.pulse.device:
+        if (settings.pulse.device, settings.pulse.edge) != (old.pulse.device, old.pulse.edge):
             self._keeper.watch(self._pulses())
         if (settings.timekeeper.labels, settings.receiver.gpsd_port) != (
             old.timekeeper.labels,
@@ -135,7 +135,8 @@ class Process:
         return loaded.settings
 
     def _pulses(self) -> PulseKeeper:
-        return PulseKeeper(self._settings.pulse.device, self._paths.dev, self._paths.sys)
+        pulse = self._settings.pulse
+        return PulseKeeper(pulse.device, self._paths.dev, self._paths.sys, by_clear=pulse.edge == "clear")
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop = True

@@ -50,9 +50,13 @@ class Trial:
         if pulse is not None:
             self._stamps.append((pulse.assert_sequence, pulse.assert_ns))
 
+    def forget(self) -> None:
+        """What was stamped so far: the clock was stepped."""
+        self._stamps.clear()
+
     def rate(self) -> int | None:
         """Pulses per second (1..16) after five steady seconds, else None."""
-        recent = [stamp for stamp in self._stamps if self._stamps[-1][1] - stamp[1] <= TRIAL_NS + SECOND]
+        recent = [stamp for stamp in self._stamps if 0 <= self._stamps[-1][1] - stamp[1] <= TRIAL_NS + SECOND]
         if len(recent) < 2 or (span := recent[-1][1] - recent[0][1]) < TRIAL_NS - SECOND // 2:
             return None
         count = recent[-1][0] - recent[0][0]
@@ -69,11 +73,21 @@ class PulseKeeper:
     """The source named by `device` ("auto": whichever PPS line ticks), kept open.
 
     `name` is how a person knows the source; `problem` is one line on why there is none, else "".
+    by_clear: the clear edge is the second, so that is the one to look for in time.
     `wake_ns` is the monotonic time of the next look, unless a descriptor of `readers` is ready before.
     """
 
-    def __init__(self, device: str, dev: Path, sys: Path, opener: Callable[[str], PulseSource] = open_source) -> None:
+    def __init__(
+        self,
+        device: str,
+        dev: Path,
+        sys: Path,
+        *,
+        by_clear: bool = False,
+        opener: Callable[[str], PulseSource] = open_source,
+    ) -> None:
         self.device = device
+        self._by_clear = by_clear
         self.name = "" if device == AUTO else device
         self.problem = ""
         self.wake_ns = 0
@@ -84,10 +98,15 @@ class PulseKeeper:
         self._source: PulseSource | None = None
         self._trials: list[Trial] = []
         self._trial_since_ns = 0
-        self._last_assert: tuple[int, int] | None = None
+        self._last_timed: tuple[int, int] | None = None
         self._seen_ns: int | None = None
         self._verify_ns = 0
         self._looks = 0
+
+    @property
+    def searching(self) -> bool:
+        """Whether there are devices, and none that ticks has been found among them yet."""
+        return bool(self._trials)
 
     def take(self, kernel_ns: int, monotonic_ns: int) -> list[Edge]:
         """Edges that came since the last call, the older first."""
@@ -109,7 +128,9 @@ class PulseKeeper:
 
     def discard(self) -> None:
         """Forget edges that have come and were not taken: their stamps are of a clock that was stepped since."""
-        self._last_assert = None
+        self._last_timed = None
+        for trial in self._trials:
+            trial.forget()
         if self._source is not None:
             try:
                 while self._source.fetch() is not None:
@@ -128,7 +149,7 @@ class PulseKeeper:
             self._source.close()
         self._trials = []
         self._source = None
-        self._last_assert = None
+        self._last_timed = None
 
     def _find(self, monotonic_ns: int) -> None:
         if self.device != AUTO:
@@ -184,11 +205,11 @@ class PulseKeeper:
             if len(edges) >= 2 * MOST_PER_SECOND:
                 break
         self.missed += sum(edge.missed for edge in edges)
-        asserts = [edge for edge in edges if not edge.clear]
-        if asserts:
+        timed = [edge for edge in edges if edge.clear == self._by_clear]
+        if timed:
             self._looks = 0
             self._seen_ns = monotonic_ns
-            self.wake_ns = self._next_due(asserts[-1], kernel_ns, monotonic_ns)
+            self.wake_ns = self._next_due(timed[-1], kernel_ns, monotonic_ns)
         elif monotonic_ns >= self.wake_ns:
             silent = monotonic_ns - (self._seen_ns or 0)
             self.wake_ns = monotonic_ns + self._patience(silent)
@@ -202,11 +223,11 @@ class PulseKeeper:
     def _next_due(self, newest: Edge, kernel_ns: int, monotonic_ns: int) -> int:
         """Monotonic time shortly after the pulse that follows `newest`."""
         period = SECOND
-        if self._last_assert is not None:
-            count = (newest.sequence - self._last_assert[0]) & 0xFFFFFFFF
+        if self._last_timed is not None:
+            count = (newest.sequence - self._last_timed[0]) & 0xFFFFFFFF
             if count:
-                period = (newest.stamp_ns - self._last_assert[1]) // count
-        self._last_assert = (newest.sequence, newest.stamp_ns)
+                period = (newest.stamp_ns - self._last_timed[1]) // count
+        self._last_timed = (newest.sequence, newest.stamp_ns)
         period = min(max(period, SECOND // (2 * MOST_PER_SECOND)), SECOND)
         age = max(0, kernel_ns - newest.stamp_ns)
         return monotonic_ns + period - age % period + LOOK_AFTER_DUE_NS
