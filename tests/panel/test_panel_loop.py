@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from stratum1.panel.loop import Panel, Parts
+from stratum1.panel.process import draw_page
 from stratum1.panel.world import World
 from stratum1.settings import Settings
 from stratum1.timescale import NS_PER_S
@@ -112,6 +113,7 @@ class House:
             clock=self.clock,
             source=self.sources,
             find_glass=self.find,
+            draw=draw_page,
             find_pins=lambda settings: self.pins,
             load_settings=lambda: self.settings,
             give=lambda *order: self.orders.append(order),

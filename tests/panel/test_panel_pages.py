@@ -18,7 +18,7 @@ from PIL import Image, ImageChops
 
 from stratum1.panel.draw import MARGIN, modules, picture
 from stratum1.panel.fonts import LABEL, TEXT
-from stratum1.panel.gallery import SIZES, frames, main
+from stratum1.panel.gallery import SIZES, frames, main, walls
 from stratum1.panel.light import shift
 from stratum1.panel.pages import PAGES, AskPage, ClockPage, CodePage, TextPage, clock_page, details_page
 from stratum1.panel.samples import worlds
@@ -55,7 +55,7 @@ def test_every_picture_says_something_of_its_own():
 def test_the_gallery_is_made_by_the_program(tmp_path, capsys):
     assert main([str(tmp_path / "screens")]) == 0
     made = {path.stem for path in (tmp_path / "screens").glob("*.png")}
-    assert made == set(FRAMES)
+    assert made == set(FRAMES) | {name for name, _ in walls()}
     index = (tmp_path / "screens" / "README.md").read_text()
     assert all(f"({name}.png)" in index for name in made)
     assert main([]) == 2

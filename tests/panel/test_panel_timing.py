@@ -12,6 +12,7 @@ from fake_oled import FakeBus, Sh1106, Ssd1306
 from stratum1.panel.draw import urgent_rows
 from stratum1.panel.loop import Panel, Parts
 from stratum1.panel.oled import find
+from stratum1.panel.process import draw_page
 from stratum1.panel.samples import LOCKED
 from stratum1.panel.world import World
 from stratum1.settings import Settings
@@ -71,6 +72,7 @@ def changes(monkeypatch, tmp_path, chip, hertz, first, seconds):
         clock=clock,
         source=Source(bus),
         find_glass=lambda settings: find(tmp_path, "auto", chip.height, False, lambda path: bus),
+        draw=draw_page,
         find_pins=lambda settings: None,
         load_settings=Settings,
         give=lambda *order: None,

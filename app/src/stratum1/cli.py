@@ -27,6 +27,7 @@ VERBS = {
     "timekeeper": Verb("stratum1.timekeeper", "process: pulses and labels to time"),
     "responder": Verb("stratum1.responder", "process: answers NTP"),
     "panel": Verb("stratum1.panel.main", "process: draws the panel"),
+    "wall": Verb("stratum1.panel.screen", "process: draws the studio clock on a screen"),
     "web": Verb("stratum1.web", "process: serves the page"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -13,6 +14,7 @@ from stratum1.panel.draw import picture
 from stratum1.panel.pages import PAGES, AskPage, Page, details_page
 from stratum1.panel.png import glowing
 from stratum1.panel.samples import worlds
+from stratum1.panel.wall import PALETTE, wall
 
 SIZES = ((128, 64), (128, 32))
 _ASKED = AskPage("HOLD BOTH TO CONFIRM", "REBOOT", "in 3 s; any key: cancel", 0.6)
@@ -33,6 +35,22 @@ def frames() -> Iterator[tuple[str, Image.Image]]:
             yield f"{name}-{size[1]}", picture(size, shown)
 
 
+def walls() -> Iterator[tuple[str, Image.Image]]:
+    """(name, picture with a palette) of the studio clock."""
+    known = dict(worlds(64))
+    zones = ("UTC", "America/New_York", "Asia/Tokyo")
+    for state in ("locked", "holdover", "unsynchronised", "searching"):
+        yield f"wall-{state}", _coloured(wall((960, 540), known[state], zones))
+    on_air = replace(known["locked"], message="ON AIR until 00:12:34")
+    yield "wall-on-air", _coloured(wall((960, 540), on_air, zones))
+    yield "wall-narrow", _coloured(wall((640, 480), known["locked"], zones))
+
+
+def _coloured(image: Image.Image) -> Image.Image:
+    image.putpalette(PALETTE)
+    return image
+
+
 def main(argv: Sequence[str]) -> int:
     if len(argv) != 1:
         print("usage: python -m stratum1.panel.gallery FOLDER", file=sys.stderr)
@@ -43,6 +61,9 @@ def main(argv: Sequence[str]) -> int:
         names = []
         for name, image in frames():
             (folder / f"{name}.png").write_bytes(glowing(image))
+            names.append(name)
+        for name, image in walls():
+            image.save(folder / f"{name}.png", optimize=True)
             names.append(name)
         (folder / "README.md").write_text(_index(names), encoding="utf-8")
     except OSError as error:
@@ -60,6 +81,10 @@ def _index(names: Sequence[str]) -> str:
             if name.endswith(f"-{size[1]}"):
                 title = name.removesuffix(f"-{size[1]}").replace("-", " ", 1)
                 lines += [f"**{title}**", "", f"![{title}]({name}.png)", ""]
+    lines += ["## Studio clock", ""]
+    for name in names:
+        if name.startswith("wall-"):
+            lines += [f"**{name.removeprefix('wall-')}**", "", f"![{name}]({name}.png)", ""]
     return "\n".join(lines)
 
 

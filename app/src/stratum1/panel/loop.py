@@ -8,12 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from PIL import Image
+
 from stratum1.panel.bus import gone
 from stratum1.panel.buttons import POLL_NS, Buttons, Pins
 from stratum1.panel.desk import Desk
-from stratum1.panel.draw import picture, urgent_rows
+from stratum1.panel.draw import urgent_rows
 from stratum1.panel.glass import Glass
 from stratum1.panel.light import level, shift
+from stratum1.panel.pages import Page
 from stratum1.panel.world import World
 from stratum1.settings import Settings
 from stratum1.timescale import NS_PER_MS, NS_PER_S
@@ -49,6 +52,8 @@ class Parts:
     source: Source
     find_glass: Callable[[Settings], Glass]
     """OSError with one line when there is no panel."""
+    draw: Callable[[tuple[int, int], Page, World, Settings, tuple[int, int]], Image.Image]
+    """The picture of a size: of the page that is up, or of the world; moved a little against burn-in."""
     find_pins: Callable[[Settings], Pins | None]
     """None where there are no buttons, OSError with one line where they cannot be had."""
     load_settings: Callable[[], Settings]
@@ -162,7 +167,7 @@ class Panel:
     def _show(self, glass: Glass, world: World, target: int | None) -> int | None:
         """Draw what is up and send it, at `target` or at once."""
         page = self._desk.page(world, self._clock.monotonic(), self._settings.panel.cycle_s)
-        image = picture(glass.size, page, self._shift or (0, 0))
+        image = self._parts.draw(glass.size, page, world, self._settings, self._shift or (0, 0))
         lead = glass.prepare(image, urgent_rows(glass.size))
         if target is not None:
             left = target - lead - self._clock.now()

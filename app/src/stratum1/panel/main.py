@@ -14,16 +14,20 @@ from collections.abc import Sequence
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
-def main(argv: Sequence[str] = ()) -> int:
-    """`stratum1 panel`: runs until SIGTERM; SIGHUP reads the settings anew."""
+def main(argv: Sequence[str] = (), screen: bool = False) -> int:
+    """`stratum1 panel`, or with `screen` `stratum1 wall`: runs until SIGTERM; SIGHUP reads the settings anew."""
+    verb = "wall" if screen else "panel"
+    if list(argv) in (["-h"], ["--help"]):
+        print(f"usage: stratum1 {verb}\n\nRuns until SIGTERM; the section [panel] of the settings says what it shows.")
+        return 0
     if argv:
-        print("stratum1 panel: takes no arguments; what it shows is set in the settings", file=sys.stderr)
+        print(f"stratum1 {verb}: takes no arguments; what it shows is set in the settings", file=sys.stderr)
         return 2
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     from stratum1.panel.process import run
     from stratum1.paths import Paths
 
-    return run(Paths.from_environment())
+    return run(Paths.from_environment(), screen)
 
 
 if __name__ == "__main__":

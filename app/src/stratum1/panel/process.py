@@ -8,12 +8,18 @@ import signal
 import sys
 import time
 
+from PIL import Image
+
 from stratum1.heartbeat import Heartbeat
 from stratum1.panel.buttons import find_pins
+from stratum1.panel.draw import picture
 from stratum1.panel.glass import Glass, Picture
 from stratum1.panel.loop import Panel, Parts
 from stratum1.panel.main import SIGNALS
+from stratum1.panel.pages import Page
 from stratum1.panel.sources import Sources
+from stratum1.panel.wall import wall
+from stratum1.panel.world import World
 from stratum1.paths import Paths
 from stratum1.settings import Settings, SettingsError, load, save
 from stratum1.timescale import NS_PER_S
@@ -51,6 +57,25 @@ def find_glass(paths: Paths, settings: Settings) -> Glass:
     return find(paths.dev, wanted.controller, wanted.height, wanted.rotate)
 
 
+def find_screen(paths: Paths) -> Glass:
+    """The first frame buffer; OSError with one line when there is none."""
+    from stratum1.panel.framebuffer import FrameBuffer
+
+    return FrameBuffer(paths.dev / "fb0", paths.sys / "class" / "graphics" / "fb0")
+
+
+def draw_page(
+    size: tuple[int, int], page: Page, world: World, settings: Settings, shift: tuple[int, int]
+) -> Image.Image:
+    return picture(size, page, shift)
+
+
+def draw_wall(
+    size: tuple[int, int], page: Page, world: World, settings: Settings, shift: tuple[int, int]
+) -> Image.Image:
+    return wall(size, world, settings.panel.zones)
+
+
 def carry_out(paths: Paths, order: str, settings: Settings, glass: str) -> None:
     """What the buttons' menu ordered; OSError or SettingsError when it cannot be done."""
     if order == "cancel":
@@ -65,8 +90,8 @@ def carry_out(paths: Paths, order: str, settings: Settings, glass: str) -> None:
     os.replace(new, paths.order)
 
 
-def run(paths: Paths) -> int:
-    """The panel with this machine's devices, until SIGTERM or SIGINT; gives the exit status."""
+def run(paths: Paths, screen: bool = False) -> int:
+    """The panel, or the wall clock on a `screen`, until SIGTERM or SIGINT; gives the exit status."""
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -87,8 +112,9 @@ def run(paths: Paths) -> int:
     parts = Parts(
         clock=ServedClock(reader),
         source=Sources(paths, reader),
-        find_glass=lambda settings: find_glass(paths, settings),
-        find_pins=lambda settings: find_pins(paths.dev, settings),
+        find_glass=lambda settings: find_screen(paths) if screen else find_glass(paths, settings),
+        draw=draw_wall if screen else draw_page,
+        find_pins=lambda settings: None if screen else find_pins(paths.dev, settings),
         load_settings=load_settings,
         give=give,
         beat=Heartbeat().beat,

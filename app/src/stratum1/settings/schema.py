@@ -97,6 +97,10 @@ def _height(value: int) -> str | None:
     return None if value in (32, 64) else f"{value} is no height of a panel, want 32 or 64"
 
 
+def _zones(value: tuple[str, ...]) -> str | None:
+    return next(filter(None, map(_zone, value)), None)
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     name: str = option("stratum1", "Host name of the box, as the network sees it.", check=_host_name)
@@ -219,6 +223,8 @@ class Panel:
         "A line below the time, such as ON AIR; {2026-12-31T23:00:00Z} in it becomes the time left until then.",
         check=_message,
     )
+    wall: bool = option(False, "Also show a studio clock on the screen at the HDMI plug.")
+    zones: tuple[str, ...] = option((), "Further time zones on the studio clock.", check=_zones)
     button_a: int = option(23, "BCM number of the first button's pin, to ground; 0 = none.", check=_pin)
     button_b: int = option(24, "BCM number of the second button's pin, to ground; 0 = none.", check=_pin)
     led_locked: int = option(0, "BCM number of a lamp that is lit while locked; 0 = none.", check=_pin)

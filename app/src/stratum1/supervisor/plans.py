@@ -56,6 +56,7 @@ class Plans:
             ours("responder", *answering),
             ours("web", accounts.CAP_NET_BIND_SERVICE),
             ours("panel", devices=("i2c-*", "gpiochip*"), wanted=lambda: self.settings.panel.device != "none"),
+            ours("wall", devices=("fb*",), wanted=lambda: self.settings.panel.wall),
         ]
 
     # gpsd
