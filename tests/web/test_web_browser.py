@@ -191,6 +191,8 @@ def test_the_studio_clock_keeps_step_says_how_sure_it_is_and_dims_when_it_is_not
     tokyo = (int(utc) // 1000 + 9 * 3600) // 60 % 1440
     assert local == f"{tokyo // 60:02d}:{tokyo % 60:02d}"
     timekeeper.says(UNSYNCHRONISED)
+    while page.request.get(f"{served.url}/api/v1/time").json()["serves"]:
+        pass  # ends when the timekeeper's next snapshot is out
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator("#state")).to_have_text("UNSYNCHRONISED")
     expect(page.locator("#studio")).to_have_class("unsure")

@@ -9,6 +9,8 @@
   const TOP = 10;
   const BOTTOM = 34;
   const STRIP = 5;
+  // Where on a figure the pointer is.
+  const pointers = new WeakMap();
 
   function make(name, attributes, parent) {
     const element = document.createElementNS(NS, name);
@@ -154,8 +156,8 @@
 
     const cross = make("line", { class: "cross", y1: TOP, y2: bottom, visibility: "hidden" }, svg);
     const moment = parts({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
-    svg.addEventListener("pointermove", (event) => {
-      const t = data.from_s + ((event.offsetX * width / svg.clientWidth - LEFT) / (width - LEFT - RIGHT)) * (data.until_s - data.from_s);
+    function read(at) {
+      const t = data.from_s + ((at * width / svg.clientWidth - LEFT) / (width - LEFT - RIGHT)) * (data.until_s - data.from_s);
       let best = -1;
       times.forEach((each, i) => {
         if (best < 0 || Math.abs(each + data.step_s / 2 - t) < Math.abs(times[best] + data.step_s / 2 - t)) best = i;
@@ -166,11 +168,18 @@
       cross.setAttribute("visibility", "visible");
       const value = values[best] === null ? "not known" : what.format(values[best]);
       reading.textContent = moment.format(times[best] * 1000) + ": " + value + ", " + columns.state[best];
+    }
+    svg.addEventListener("pointermove", (event) => {
+      pointers.set(figure, event.offsetX);
+      read(event.offsetX);
     });
     svg.addEventListener("pointerleave", () => {
+      pointers.delete(figure);
       cross.setAttribute("visibility", "hidden");
       reading.textContent = summary;
     });
+    // Drawn anew under a finger that rests.
+    if (pointers.has(figure)) read(pointers.get(figure));
   }
 
   window.chart = { draw, niceStep };
