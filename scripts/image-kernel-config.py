@@ -25,9 +25,7 @@ def symbols(path: Path) -> dict[str, str]:
 
 def lost(config: dict[str, str], fragment: dict[str, str]) -> dict[str, tuple[str, str]]:
     """Symbols whose value is not the one asked for: (asked, is). A symbol that Kconfig hides counts as "n"."""
-    return {
-        name: (asked, config.get(name, "n")) for name, asked in fragment.items() if config.get(name, "n") != asked
-    }
+    return {name: (asked, config.get(name, "n")) for name, asked in fragment.items() if config.get(name, "n") != asked}
 
 
 def main(arguments: list[str]) -> int:

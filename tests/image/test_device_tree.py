@@ -60,7 +60,10 @@ def merged(board: str, dtbo: Path, folder: Path) -> Path:
     shutil.copy(trees() / BOARDS[board], tree)
     if board == "Pi 5":
         for label, mainline in LABELS.items():
-            assert run("fdtput", "-t", "s", tree, "/__symbols__", label, get(tree, "/__symbols__", mainline)).returncode == 0
+            assert (
+                run("fdtput", "-t", "s", tree, "/__symbols__", label, get(tree, "/__symbols__", mainline)).returncode
+                == 0
+            )
     result = run("fdtoverlay", "-i", tree, "-o", folder / "merged.dtb", dtbo)
     assert result.returncode == 0, result.stderr
     return folder / "merged.dtb"
@@ -143,7 +146,9 @@ def test_config_txt_sets_only_parameters_that_the_overlay_has(tmp_path: Path) ->
 def pins(dtbo: Path) -> dict[str, list[int]]:
     base = "/fragment@0/__overlay__"
     return {
-        child.removeprefix("stratum1-").removesuffix("-pins"): [int(pin) for pin in get(dtbo, f"{base}/{child}", "brcm,pins", "u").split()]
+        child.removeprefix("stratum1-").removesuffix("-pins"): [
+            int(pin) for pin in get(dtbo, f"{base}/{child}", "brcm,pins", "u").split()
+        ]
         for child in run("fdtget", "-l", dtbo, base).stdout.split()
     }
 
@@ -157,7 +162,9 @@ def test_no_pin_is_used_twice_or_belongs_to_the_hat(tmp_path: Path) -> None:
 def test_buttons_and_lights_use_the_pins_that_are_set_up_for_them(tmp_path: Path) -> None:
     dtbo = overlay(tmp_path)
     base = "/fragment@1/__overlay__"
-    buttons = [int(get(dtbo, f"{base}/stratum1-buttons/{name}", "gpios", "u").split()[1]) for name in ("next", "select")]
+    buttons = [
+        int(get(dtbo, f"{base}/stratum1-buttons/{name}", "gpios", "u").split()[1]) for name in ("next", "select")
+    ]
     assert sorted(buttons) == sorted(pins(dtbo)["button"])
     assert [int(get(dtbo, f"{base}/stratum1-leds/activity", "gpios", "u").split()[1])] == pins(dtbo)["led"]
 

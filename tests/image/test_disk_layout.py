@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_partitions_are_aligned_in_order_and_the_data_is_last(disk: Path) -> Non
     found = partitions(disk)
     assert all(part.start % MIB == 0 for part in found)
     plain = [part for part in found if part.number != 4]
-    for before, after in zip(plain, plain[1:], strict=False):
+    for before, after in pairwise(plain):
         assert before.start + before.size <= after.start
     extended = next(part for part in found if part.number == 4)
     assert extended.start + extended.size == plain[-1].start + plain[-1].size <= disk.stat().st_size

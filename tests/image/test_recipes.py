@@ -101,7 +101,8 @@ class TestPipDownload:
         python.parent.mkdir()
         python.write_text(
             '#!/bin/sh\necho "$*" >> "$CALLS"\n'
-            'while [ $# -gt 0 ]; do case $1 in --dest) dest=$2 ;; --requirement) cat "$2" >> "$CALLS" ;; esac; shift; done\n'
+            "while [ $# -gt 0 ]; do\n"
+            'case $1 in --dest) dest=$2 ;; --requirement) cat "$2" >> "$CALLS" ;; esac; shift; done\n'
             f'mkdir -p "$dest"; cp "$OFFERED" "$dest/{self.FILE}"\n'
         )
         python.chmod(0o755)
