@@ -6,10 +6,10 @@ PYTEST := $(BIN)/python -m pytest -c app/pyproject.toml --rootdir=.
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run lint test peers clean
+.PHONY: help setup run lint test peers clean bench-footprint
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
 setup: ## make this checkout ready to run (system packages, virtual environment, compiled modules)
 	@scripts/setup.sh run
@@ -27,6 +27,10 @@ test: lint peers ## lint, then every test that needs no hardware; TESTS=tests/un
 
 peers: ## unpack other time programs below build/peers for tests and benches (nothing is installed)
 	-@scripts/peers.sh
+
+bench-footprint: ## memory, processor time, time to the page and to the first lock -> build/bench/footprint.json
+	@scripts/setup.sh test
+	@$(BIN)/python bench/footprint.py
 
 clean: ## throw away what was built (build/, compiled modules)
 	rm -rf build app/build app/src/*.egg-info

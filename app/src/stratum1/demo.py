@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import getpass
 import os
 import shlex
 import shutil
@@ -25,6 +26,7 @@ from stratum1.status import children_in_trouble, read
 from stratum1.supervisor.spawn import spawn
 
 FAILED = 2
+NTP_PORT = 123
 HAT_READY_S = 10.0
 END_S = 3.0
 LONGEST_SOCKET_PATH = 100
@@ -62,9 +64,7 @@ def main(argv: list[str]) -> int:
             try:
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return _fail(
-                    f"a demo runs in {folder} already; end it with Ctrl-C or choose another --dir"
-                )
+                return _fail(f"a demo runs in {folder} already; end it with Ctrl-C or choose another --dir")
             log.truncate(0)
             return Demo(paths, log.fileno(), folder / "log").run(command)
     except OSError as error:
@@ -184,26 +184,26 @@ class Demo:
 
 def _what_to_type(paths: Paths, command: Path, log: Path) -> str:
     chosen = load(paths.settings).settings
-    shown = {path: _short(path) for path in (command, log, paths.panel_picture)}
-    chronyd = _chronyd()
-    lines = [
-        "",
-        f"  open        http://localhost:{chosen.web.port}/",
-        f"  the panel   {shown[paths.panel_picture]}",
-        f"  ask it      {chronyd} -U -Q -t 5 'server 127.0.0.1 port {chosen.ntp.port} iburst'",
-        f"  status      {shown[command]} status",
-        f"  antenna     {shown[command]} hat --no-pulse     and back: {shown[command]} hat --resume",
-        f"  log         {shown[log]}",
+    program, page = _short(command), f"http://localhost:{chosen.web.port}/"
+    ask = f"{_chronyd()} -U -u {getpass.getuser()} -Q -t 9 'server 127.0.0.1 port {chosen.ntp.port} iburst'"
+    rows = [
+        ("open", page),
+        ("panel", f"{_short(paths.panel_picture)}, drawn anew every second"),
+        ("ask it", ask),
+        ("status", f"{program} status"),
+        ("antenna", f"{program} hat --no-pulse   unplugs it, {program} hat --resume   plugs it back"),
+        ("log", _short(log)),
     ]
-    if not shutil.which(chronyd):
-        lines.insert(4, "              (scripts/peers.sh unpacks chronyd below build/peers; it installs nothing)")
-    return "\n".join(lines) + "\n"
+    if chosen.ntp.port != NTP_PORT and os.geteuid() == 0:
+        rows.insert(3, ("ntpdig", f"knows port 123 only: {program} settings set ntp.port 123, then ntpdig 127.0.0.1"))
+    return "\n" + "".join(f"  {label:<8}  {text}\n" for label, text in rows)
 
 
 def _chronyd() -> str:
-    """An installed chronyd, else the one that scripts/peers.sh unpacks."""
+    """An installed chronyd, else the one that `make peers` unpacks."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-    return shutil.which("chronyd", path=path) or "build/peers/bin/chrony.chronyd"
+    unpacked = Path("build/peers/bin/chrony.chronyd")
+    return shutil.which("chronyd", path=path) or (str(unpacked) if unpacked.exists() else f"make peers; {unpacked}")
 
 
 def _short(path: Path) -> str:
