@@ -114,11 +114,21 @@ def _radio(payload: bytes) -> AntennaState | None:
     return AntennaState(max(states), max(block[16] for block in blocks))
 
 
+def _version(payload: bytes) -> Model | None:
+    """MON-VER in the words in which gpsd's own report has it, only that gpsd does not always send that again."""
+    if len(payload) < 40:
+        return None
+    fields = [payload[:30], payload[30:40], *(payload[at : at + 30] for at in range(40, min(len(payload), 400), 30))]
+    software, hardware, *more = [field.partition(b"\0")[0].decode("ascii", "replace") for field in fields]
+    return Model(f"SW {software},HW {hardware}," + ",".join(more))
+
+
 _FRAMES: dict[bytes, Callable[[bytes], Fact | None]] = {
     b"0107": _pvt,
     b"0120": _timegps,
     b"0121": _timeutc,
     b"0126": _timels,
+    b"0a04": _version,
     b"0a09": _hardware,
     b"0a38": _radio,
 }

@@ -30,7 +30,7 @@ _BURST_NS = 950 * NS_PER_MS
 _EPOCH_GRID_NS = 10 * NS_PER_MS
 """Epochs lie on this grid at every rate that receivers offer, up to 100 Hz."""
 
-_WORDS_CHARACTERS = 200
+_WORDS_CHARACTERS = 500
 
 _SAME_EPOCH_NS = 500 * NS_PER_MS
 """Reports of one time that lie closer together are one epoch; a time told again later is a stuck receiver, or a leap

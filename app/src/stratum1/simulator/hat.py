@@ -31,6 +31,9 @@ def _serve_parser() -> argparse.ArgumentParser:
     parser.add_argument("--search", type=float, default=4.0, metavar="S", help="seconds to the first fix (4)")
     parser.add_argument("--rate", type=int, default=1, choices=(1, 5, 10), help="epochs a second (1)")
     parser.add_argument("--baud", type=int, default=9600, help="speed that paces the bytes (9600)")
+    parser.add_argument(
+        "--dialect", default="nmea", choices=("nmea", "mtk", "ublox8", "ublox10"), help="the receiver it carries (nmea)"
+    )
     parser.add_argument("--seed", type=int, help="makes the jitter repeatable")
     return parser
 
@@ -59,6 +62,7 @@ def _order_parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from stratum1.simulator.dialect import dialects
     from stratum1.simulator.module import Module
     from stratum1.simulator.serve import Hat, Timing, serve
     from stratum1.simulator.world import Leap, World
@@ -84,7 +88,7 @@ def _serve(options: argparse.Namespace) -> int:
     world = World(shift_ns, leap, options.seed)
     try:
         paths.run.mkdir(parents=True, exist_ok=True)
-        hat = Hat(paths, world, Module(world, options.search), timing)
+        hat = Hat(paths, world, Module(world, options.search), dialects()[options.dialect](), timing)
         serve(hat)
     except OSError as error:
         return _fail(f"{error.filename or paths.run}: {error.strerror or error}")

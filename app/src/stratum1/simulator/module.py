@@ -16,6 +16,8 @@ _FLAT_S = 2.0
 _RECOVER_S = 2.0
 """A receiver that still knows date and orbits finds its fix again in this time."""
 
+_MISSING_LEAPS_S = 3
+
 
 class Module:
     """`search_s`: how long a cold receiver searches for its first fix."""
@@ -43,7 +45,13 @@ class Module:
         sky = satellites(count_s, share) if share > 0.0 else []
         if label is not None and faults.rollover:
             label = Label(label.unix_s - GPS_ROLLOVER_NS // NS_PER_S, label.is_leap)
-        return Moment(label, mode, sky, centiseconds)
+        leap_seconds, change, left_s = self._world.leap_ahead(count_s)
+        if faults.no_leap:
+            # The firmware is older than the last leap seconds, so its UTC is ahead by them.
+            leap_seconds, change, left_s = leap_seconds - _MISSING_LEAPS_S, 0, 0
+            if label is not None:
+                label = Label(label.unix_s + _MISSING_LEAPS_S, label.is_leap)
+        return Moment(label, mode, sky, centiseconds, leap_seconds, not faults.no_leap, change, left_s)
 
     @property
     def pulses(self) -> bool:

@@ -22,6 +22,13 @@ class Moment:
     satellites: Sequence[Satellite]
     centiseconds: int = 0
     """Past the label's second, for receivers of more than 1 Hz."""
+    leap_seconds: int = 18
+    """GPS - UTC that it goes by."""
+    leap_received: bool = True
+    """Whether that came from a satellite, or is what the firmware was built with."""
+    leap_change: int = 0
+    leap_left_s: int = 0
+    """The announced leap, and in how many seconds; 0 = none."""
 
 
 def sentence(body: str) -> bytes:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratum1.paths import Paths
-from stratum1.simulator import nmea
 from stratum1.simulator.control import ControlServer
+from stratum1.simulator.dialect import Dialect
 from stratum1.simulator.faults import Faults
 from stratum1.simulator.line import PulseLine, SerialLine
 from stratum1.simulator.module import Module
@@ -41,10 +41,17 @@ class Hat:
     """`clock` reads the kernel clock in ns."""
 
     def __init__(
-        self, paths: Paths, world: World, module: Module, timing: Timing, clock: Callable[[], int] = time.time_ns
+        self,
+        paths: Paths,
+        world: World,
+        module: Module,
+        dialect: Dialect,
+        timing: Timing,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._world = world
         self._module = module
+        self._dialect = dialect
         self._timing = timing
         self._clock = clock
         self._faults = Faults()
@@ -97,7 +104,9 @@ class Hat:
 
     def _ready(self, fd: int, wake: socket.socket | None) -> None:
         if fd == self._serial.fileno():
-            self._serial.read()  # this receiver takes no orders, but who sends some must not block
+            answer = self._dialect.hear(self._serial.read())
+            if answer and not self._faults.mute:
+                self._serial.write(answer)
         elif fd == self._pulses.fileno():
             self._pulses.accept()
         elif wake is not None and fd == wake.fileno():
@@ -148,13 +157,10 @@ class Hat:
         self._told = f"{fix}, {used} of {len(moment.satellites)} satellites used"
         if self._faults.mute or self._faults.unplug:
             return
-        sentences = nmea.burst(moment)
-        if tick:
-            sentences = sentences[:2]  # the sky is told once a second
         at_ns = start_ns
-        for sentence in sentences:
-            self._at(at_ns, lambda data=sentence: self._serial.write(self._through_faults(data)))  # type: ignore[misc]
-            at_ns += len(sentence) * _BITS_PER_BYTE * NS_PER_S // self._timing.baud
+        for message in self._dialect.burst(moment, whole_second=tick == 0):
+            self._at(at_ns, lambda data=message: self._serial.write(self._through_faults(data)))  # type: ignore[misc]
+            at_ns += len(message) * _BITS_PER_BYTE * NS_PER_S // self._timing.baud
 
     def _through_faults(self, data: bytes) -> bytes:
         if not self._faults.garble:
@@ -170,6 +176,7 @@ class Hat:
             self._serial.disconnect()
             self._pulses.disconnect()
             self._module.power(False, 0.0)
+            self._dialect.forget()
             self._told = "unplugged"
         self._faults = faults
         if not faults.unplug and not self._serial.connected:

@@ -19,6 +19,9 @@ from stratum1.timescale import NS_PER_S
 _WANDER_NS = ((20_000, 1200), (2_000, 210))
 """Amplitude (ns) and period (s) of the sines that true time makes about the kernel clock: at most 0.2 ppm."""
 
+LEAP_SECONDS = 18
+"""GPS - UTC since 2017."""
+
 _RECEIVER_NS = 25.0
 """RMS error of the receiver's own edge, quantisation included."""
 _LATENCY_NS = 700.0
@@ -79,6 +82,16 @@ class World:
                 return Label(at_s - 1, is_leap=True)
             return Label(count_s if count_s < at_s else count_s - 1)
         return Label(count_s if count_s < at_s - 1 else count_s + 1)
+
+    def leap_ahead(self, count_s: int) -> tuple[int, int, int]:
+        """At a whole second of true time: (GPS - UTC, the announced change, seconds until it; 0 when there is none)."""
+        if self.leap is None:
+            return LEAP_SECONDS, 0, 0
+        left_s = self.leap.at_ns // NS_PER_S - count_s
+        if left_s > (0 if self.leap.seconds > 0 else 1):
+            return LEAP_SECONDS, self.leap.seconds, left_s
+        over = left_s < 0 if self.leap.seconds > 0 else True
+        return LEAP_SECONDS + (self.leap.seconds if over else 0), 0, 0
 
 
 def _wander(kernel_ns: int) -> int:
