@@ -34,7 +34,8 @@ class RunningHat:
         self.paths = Paths(root=Path("/"), run=run, data=run)
         self.environ = {**os.environ, **self.paths.environment()}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "stratum1", "hat", "serve", "--search", "0.5", *options], env=self.environ
+            [sys.executable, "-m", "stratum1", "hat", "serve", "--search", "0.5", "--dialect", "nmea", *options],
+            env=self.environ,
         )
         deadline = time.monotonic() + DEADLINE_S
         while not (self.paths.hat_control.exists() and self.paths.hat_serial.exists()):

@@ -24,6 +24,7 @@ VERBS = {
     "demo": Verb("stratum1.demo", "run the appliance on this PC with a simulated GPS hat"),
     "hat": Verb("stratum1.simulator.hat", "the simulated GPS hat: serve it, or give it a fault"),
     "calibrate": Verb("stratum1.calibrate", "measure how late a pulse is stamped, by an output looped to a PPS line"),
+    "receiver": Verb("stratum1.receiver.prepare", "find the speed of a GPS receiver and set it up; then become gpsd"),
     "timekeeper": Verb("stratum1.timekeeper", "process: pulses and labels to time"),
     "responder": Verb("stratum1.responder", "process: answers NTP"),
     "panel": Verb("stratum1.panel.main", "process: draws the panel"),

@@ -6,15 +6,13 @@ Each command is answered by PMTK001,<command>,<0 invalid | 1 not supported | 2 f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stratum1.receiver import naming
 from stratum1.receiver.talk import Message, Sentence, Talk
 
 _ANSWER_S = 0.8
-_TRIES = 3
-_IDENTIFY_TRIES = 2
+_TRIES = 2
 
 _OUTPUTS = (0, 1, 0, 1, 1, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0)
 """PMTK314 by its places, once in so many fixes: RMC, GGA and GSA each, GSV every fifth, ZDA each."""
@@ -41,11 +39,7 @@ def identify(talk: Talk) -> str | None:
             return naming.receiver_name("MTK-3301", message.body[8:])
         return None
 
-    return talk.ask(Sentence("PMTK605"), release, _ANSWER_S, _IDENTIFY_TRIES)
-
-
-def steps() -> Iterator[Step]:
-    return iter(STEPS)
+    return talk.ask(Sentence("PMTK605"), release, _ANSWER_S, _TRIES)
 
 
 def carry_out(talk: Talk, step: Step) -> bool | None:

@@ -18,8 +18,7 @@ from stratum1.receiver.talk import Message, Talk, Ubx
 
 _ANSWER_S = 0.8
 """At 9600 baud a burst of 500 bytes may lie before the answer."""
-_TRIES = 3
-_IDENTIFY_TRIES = 2
+_TRIES = 2
 
 _MON_VER = (0x0A, 0x04)
 _ACK = 0x05
@@ -74,7 +73,7 @@ class Step:
 
 def identify(talk: Talk) -> Version | None:
     """The version, or None when no u-blox answers."""
-    return talk.ask(Ubx(*_MON_VER), _version, _ANSWER_S, _IDENTIFY_TRIES)
+    return talk.ask(Ubx(*_MON_VER), _version, _ANSWER_S, _TRIES)
 
 
 def steps(version: Version, usb: bool) -> Iterator[Step]:

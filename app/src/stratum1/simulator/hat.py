@@ -32,7 +32,10 @@ def _serve_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=int, default=1, choices=(1, 5, 10), help="epochs a second (1)")
     parser.add_argument("--baud", type=int, default=9600, help="speed that paces the bytes (9600)")
     parser.add_argument(
-        "--dialect", default="nmea", choices=("nmea", "mtk", "ublox8", "ublox10"), help="the receiver it carries (nmea)"
+        "--dialect",
+        default="ublox8",
+        choices=("ublox8", "ublox10", "mtk", "nmea"),
+        help="the receiver it carries (ublox8)",
     )
     parser.add_argument("--seed", type=int, help="makes the jitter repeatable")
     return parser

@@ -83,7 +83,11 @@ class Plans:
             )
         # Not as root: gpsd would drop it only after opening the device, and would take hold of the PPS line before.
         account = accounts.with_devices(accounts.account(("gpsd", accounts.OURS, "nobody")), [device])
-        return Launch((program, "-n", "-N", "-S", str(settings.gpsd_port), str(device)), account)
+        gpsd = (program, "-n", "-N", "-S", str(settings.gpsd_port), str(device))
+        # The receiver is set up first, and that process then becomes gpsd, whose user may have no right to read Python:
+        # so it starts as we are and changes the user by itself.
+        user = ("--as", f"{account.uid}:{account.gid}:{','.join(map(str, account.groups))}") if account else ()
+        return Launch((sys.executable, "-P", "-m", "stratum1", "receiver", *user, str(device), *gpsd))
 
     def _gpsd_key(self) -> Any:
         """Anew for other settings, and for a receiver that is another device now; not for one that is unplugged."""
