@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+import struct
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 from snapshots import LOCKED, Publish
 
+from stratum1.ntp import counters as layout
+from stratum1.ntp.counters import CountersPage
 from stratum1.paths import Paths
 from stratum1.settings import Settings
 from stratum1.web.app import create_app
@@ -71,3 +76,22 @@ def test_the_box_tells_base_units(paths: Paths, publish: Publish) -> None:
     assert value("stratum1_error_bound_seconds") >= 1.3e-6
     assert all(name.endswith("_total") == (kind == "counter") for name, (kind, _) in families.items())
     assert sum(found for _, found in families["stratum1_state"][1]) == 1
+
+
+def test_dashboard_alerts_and_their_table_speak_of_metrics_that_exist_and_of_all_of_them(
+    paths: Paths, publish: Publish
+) -> None:
+    publish(LOCKED)
+    page = CountersPage(paths.responder_counters, workers=1, rows=4)
+    page.block(0)[layout._BLOCK.size - 2] = 4
+    struct.pack_into("=Q", page.block(0), 8 * (1 + 16 + 4), 7)
+    child = {"state": "running", "pid": 1, "since_ns": 1, "restarts": 0, "why": ""}
+    paths.children_status.write_text(json.dumps({"web": child}), encoding="utf-8")
+    told = read(create_app(paths, Settings()).test_client().get("/metrics").text).keys()
+    folder = Path(__file__).resolve().parents[2] / "docs" / "monitoring"
+    json.loads((folder / "grafana.json").read_text(encoding="utf-8"))
+    for name in ("README.md", "alerts.yml", "grafana.json"):
+        named = set(re.findall(r"\bstratum1_[a-z0-9_]+", (folder / name).read_text(encoding="utf-8")))
+        assert named and named <= told, name
+        if name == "README.md":
+            assert named == told
