@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stratum1.discipline import Config, Discipline, StoredDrift
 from stratum1.pps import Pulse, PulseError
@@ -16,6 +18,7 @@ from stratum1.receiver.events import Device, Epoch, Event, Gone, Hardware, LeapN
 from stratum1.timekeeper.keeper import SAVE_EVERY_NS, Timekeeper
 from stratum1.timekeeper.pulses import PulseKeeper
 from stratum1.tracking import Antenna, Leap, Reason, Snapshot, State
+from stratum1.tracking.page import evaluate
 
 SECOND = 1_000_000_000
 MS = 1_000_000
@@ -37,6 +40,8 @@ class SimulatedClock:
         self.steps: list[int] = []
         self.rival = False
         self.leaps = 0
+        self.free = 0.0  # frequency error of the crystal
+        self.part_ns = 0.0
 
     def read(self) -> tuple[int, int]:
         return START + self.true + self.ahead_ns, UPTIME + self.true
@@ -44,7 +49,12 @@ class SimulatedClock:
     def wait(self, readers: Sequence[int], writers: Sequence[int], timeout_ns: int) -> None:
         self.waited.append((list(readers), list(writers)))
         before = START + self.true + self.ahead_ns
-        self.true += max(timeout_ns, MS)
+        passed = max(timeout_ns, MS)
+        self.true += passed
+        self.part_ns += passed * (self.free + self.rate)
+        whole = round(self.part_ns)
+        self.ahead_ns += whole
+        self.part_ns -= whole
         # As the kernel: an armed leap second is inserted when its own UTC day ends.
         midnight = -(-before // DAY) * DAY
         if self.told and self.told[-1][3] == 1 and before < midnight <= START + self.true + self.ahead_ns:
@@ -79,6 +89,8 @@ class Line:
         self.newest: Pulse | None = None
         self.broken = False
         self.latched: Pulse | None = None
+        self.silent = False
+        self.late_ns = 0
 
     def latch(self) -> None:
         """A pulse comes now: its stamp is of the clock as it is now."""
@@ -92,10 +104,13 @@ class Line:
             self.previous, self.newest, self.latched = self.newest, self.latched, None
             return self.newest
         sequence = self.clock.true // SECOND
-        if self.newest is not None and self.newest.assert_sequence == sequence:
+        if self.silent or (self.newest is not None and self.newest.assert_sequence == sequence):
             return None
         self.previous = self.newest
-        self.newest = Pulse(sequence, START + sequence * SECOND + self.clock.ahead_ns, 0, 0)
+        since = self.clock.true - sequence * SECOND
+        ahead = self.clock.ahead_ns - round(since * (self.clock.free + self.clock.rate))
+        self.newest = Pulse(sequence, START + sequence * SECOND + ahead + self.late_ns, 0, 0)
+        self.late_ns = 0
         return self.newest if self.previous else None
 
     def verify(self) -> None:
@@ -181,6 +196,54 @@ class Bench:
 
     def epoch(self, utc_ns: int, fix_mode: int = 3, **rest: Any) -> Epoch:
         return Epoch(utc_ns, self.clock.read()[0], fix_mode, **rest)
+
+
+happenings = st.lists(
+    st.tuples(
+        st.sampled_from(["silence", "spike", "device gone", "stepped", "crystal moves"]),
+        st.integers(1, 40),
+        st.floats(-1.0, 1.0),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.booleans(), st.floats(-50e-6, 50e-6), st.integers(-300, 300), happenings)
+def test_whatever_happens_what_is_claimed_covers_the_truth(
+    steers: bool, crystal: float, ahead_ms: int, happens: list[tuple[str, int, float]]
+) -> None:
+    bench = Bench(steers=steers, ahead_ns=ahead_ms * MS)
+    bench.clock.free = crystal
+    claims = 0
+
+    def run(seconds: int) -> None:
+        nonlocal claims
+        end = bench.clock.true + seconds * SECOND
+        while bench.clock.true < end:
+            bench.keeper.wait(bench.keeper.turn())
+            served, bound, claimed = evaluate(bench.pages[-1], *bench.clock.read())
+            if claimed:
+                claims += 1
+                assert abs(served - START - bench.clock.true) <= bound, bench.pages[-1]
+
+    run(40)
+    assert claims
+    for what, seconds, size in happens:
+        if what == "silence":
+            bench.line.silent = True
+        elif what == "spike":
+            bench.line.late_ns = round(size * 50 * MS)
+        elif what == "device gone":
+            bench.line.broken = True
+        elif what == "stepped" and abs(size) > 0.01:
+            # Labels by the system clock are good for 0.4 s; less than half a millisecond passes for jitter.
+            bench.clock.ahead_ns = round(size * 300) * MS
+        elif what == "crystal moves":
+            bench.clock.free += size * 20e-9
+        run(seconds)
+        bench.line.silent = bench.line.broken = False
+        run(20)
 
 
 def test_the_first_page_is_there_before_anything_else_happens() -> None:
