@@ -5,10 +5,10 @@ from libc.math cimport fabs, llround, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport llabs
 
-from stratum1.discipline.gate cimport Gate
 from stratum1.discipline.labels cimport (
     LABEL_AGREES, LABEL_AMBIGUOUS, LABEL_DIFFERS, Labels, Verdict,
 )
+from stratum1.discipline.latency cimport Latency
 from stratum1.discipline.servo cimport Servo
 from stratum1.timescale cimport floor_seconds
 
@@ -32,7 +32,7 @@ cdef int SETTLED = 4                           # pulses
 cdef double FIRST_FREQUENCY = 100e3            # ns/s: crystals are within 100 ppm
 cdef double SLEW = 100e-6                      # s/s: most that is spent on working off a rest
 cdef int64_t LEAST_STEP = 1000                 # ns: less is slewed
-cdef double COVER = 5.5                        # standard errors in the bound
+cdef double COVER = 4.5                        # standard errors in the bound
 
 
 cdef class Discipline:
@@ -45,7 +45,7 @@ cdef class Discipline:
     cdef object _config
     cdef Servo _servo
     cdef Servo _rival
-    cdef Gate _gate
+    cdef readonly Latency _latency
     cdef Labels _labels
 
     # settings
@@ -104,7 +104,7 @@ cdef class Discipline:
     def __init__(self, config: Config):
         self._servo = Servo()
         self._rival = Servo()
-        self._gate = Gate()
+        self._latency = Latency()
         self._labels = Labels()
         self._state = ACQUIRING
         self._reason = Reason.STARTING
@@ -293,14 +293,13 @@ cdef class Discipline:
         utc = self._named(stamp_ns)
         innovation = self._servo.innovation(stamp_ns, utc)
         foretold = self._servo.var_x
-        if not self._gate.accepts(innovation, foretold):
+        if self._servo.update(innovation, &self._latency.shape) < 0.5:
             self._rejected += 1
             self._returned = 0
             self._outlier(stamp_ns, utc)
             return
         self._rival_count = 0
-        self._servo.update(innovation, self._gate.variance)
-        self._gate.learn(innovation, foretold)
+        self._servo.move(self._latency.learn(innovation, foretold))
         if self._settled < 1000000:
             self._settled += 1
         if self._returned < 1000000:
@@ -324,7 +323,7 @@ cdef class Discipline:
             utc = floor_seconds(self._servo.utc(stamp_ns) + SECOND // 2) * SECOND
         else:
             utc = floor_seconds(stamp_ns + SECOND // 2) * SECOND
-        self._servo.start(stamp_ns, utc, 3.0 * sqrt(self._gate.variance), y, sigma)
+        self._servo.start(stamp_ns, utc, 3.0 * self._latency.spread(), y, sigma)
         self._running = True
         self._settled = 1
         self._accepted += 1
@@ -342,14 +341,14 @@ cdef class Discipline:
             self._rival.propagate(stamp_ns)
             utc = floor_seconds(self._rival.utc(stamp_ns) + SECOND // 2) * SECOND
             innovation = self._rival.innovation(stamp_ns, utc)
-            if fabs(innovation) <= 8.0 * sqrt(self._rival.var_x + self._gate.variance):
-                self._rival.update(innovation, self._gate.variance)
+            if self._rival.update(innovation, &self._latency.shape) >= 0.5:
                 self._rival_count += 1
                 if self._rival_count >= (BELIEVE if self._state in (LOCKED, HOLDOVER) else 5):
                     self._believe()
                 return
+            self._latency.strike()
         self._rival.steering = self._servo.steering
-        self._rival.start(stamp_ns, utc, 3.0 * sqrt(self._gate.variance), self._servo.mean_y,
+        self._rival.start(stamp_ns, utc, 3.0 * self._latency.spread(), self._servo.mean_y,
                           sqrt(self._servo.var_y) + 1000.0)
         self._rival_count = 1
 
@@ -512,7 +511,7 @@ cdef class Discipline:
             return False
         if self._ever_locked and self._why_unsynchronised != Reason.CLOCK_STEPPED:
             return False
-        return llabs(self._clock_offset()) > max(LEAST_STEP, 5.0 * sqrt(self._gate.variance))
+        return llabs(self._clock_offset()) > max(LEAST_STEP, 5.0 * self._latency.spread())
 
     cdef int64_t _clock_offset(self):
         return self._servo.whole_ns + llround(self._servo.offset(self._now))
@@ -554,7 +553,7 @@ cdef class Discipline:
     cdef double _bound(self, int64_t kernel_ns):
         if not self._running:
             return 9e18
-        return COVER * self._servo.sigma_at(0.0) + 10.0
+        return COVER * self._servo.sigma_at(0.0) + self._latency.unknown() + 5.0
 
     def estimate(self) -> Estimate:
         """The discipline's part of the snapshot, at the last reading of the clock."""
@@ -568,7 +567,7 @@ cdef class Discipline:
         cdef int64_t left = 0, until = 0
         self._servo.propagate(now)
         correction = -(self._servo.whole_ns + llround(self._servo.offset(now)))
-        growth = max(COVER * self._servo.sigma_at(5.0) + 10.0 - bound, 0.0) / 5e9 if self._running else 15e-6
+        growth = max(COVER * (self._servo.sigma_at(5.0) - self._servo.sigma_at(0.0)), 0.0) / 5e9 if self._running else 15e-6
         near = self._leap_at - (now + correction)
         if serves:
             left = self._config.holdover_limit_ns
@@ -595,7 +594,7 @@ cdef class Discipline:
             leap_by_kernel=self._leap_by_kernel,
             frequency=self._servo.mean_y * 1e-9,
             steering=self._servo.steering,
-            jitter_ns=llround(sqrt(self._gate.variance)),
+            jitter_ns=llround(self._latency.spread()),
             offset_ns=llround(max(-9e18, min(9e18, self._offset))),
             state_since_ns=self._since,
             holdover_left_ns=left,
@@ -616,7 +615,7 @@ cdef class Discipline:
             return 0
         for i in range(20):
             middle = 0.5 * (low + high)
-            if COVER * self._servo.sigma_at(middle) + 10.0 > self._config.bound_limit_ns:
+            if COVER * self._servo.sigma_at(middle) + 5.0 > self._config.bound_limit_ns:
                 high = middle
             else:
                 low = middle

@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: MIT
+from stratum1.discipline.latency cimport Evidence, Shape
 
 
-cdef class Gate:
-    cdef readonly double variance       # of the pulses' noise, ns^2
-    cdef readonly int count             # pulses learned from, saturating
-
-    cdef void forget(self) noexcept
-    cdef bint accepts(self, double innovation, double foretold) noexcept
-    cdef void learn(self, double innovation, double foretold) noexcept
+cdef double evidence_of(const Shape *shape, double innovation, double foretold, Evidence *evidence) noexcept nogil

@@ -1,39 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""How noisy the pulses are, and which of them are not to be believed."""
+"""Which pulses are to be believed, and how far.
 
-from libc.math cimport fabs, sqrt
+A pulse comes from the noise that latency.pyx has learned or, one in a hundred, from anywhere
+within a millisecond.  The probability that it is the first weighs what the filter makes of it, so a
+spike loses its pull smoothly and nothing depends on a threshold by a hair.
+"""
 
-cdef double FIRST = 1e6         # ns^2: 1 us until learned
-cdef double LEAST = 9.0         # ns^2: kernel stamps are no better
-cdef double MOST = 1e10
-cdef int MEMORY = 500
+from libc.math cimport exp, log
+
+from stratum1.discipline.latency cimport Evidence, Shape, weigh
+
+cdef double STRAY = 0.01                    # share of pulses that are strays
+cdef double LOG_STRAY = log(STRAY * 1e-6)   # their density, spread over 1 ms, per ns
+cdef double LOG_GOOD = log(1.0 - STRAY)
 
 
-cdef class Gate:
-
-    def __cinit__(self):
-        self.forget()
-
-    cdef void forget(self) noexcept:
-        self.variance = FIRST
-        self.count = 0
-
-    cdef bint accepts(self, double innovation, double foretold) noexcept:
-        """Whether an innovation (ns) with foretold variance `foretold` of the clock may be noise."""
-        cdef double wide = 6.0 if self.count > 30 else 12.0
-        return fabs(innovation) <= wide * sqrt(foretold + self.variance)
-
-    cdef void learn(self, double innovation, double foretold) noexcept:
-        """An innovation tells of the noise only as far as the clock itself was foretold well."""
-        cdef double share = self.variance / (self.variance + foretold)
-        cdef double fresh = innovation * innovation - foretold
-        cdef double most = 9.0 * (self.variance + foretold)
-        if fresh > most:
-            fresh = most
-        if self.count < MEMORY:
-            self.count += 1
-        self.variance += (fresh - self.variance) * share * share / (self.count + 4)
-        if self.variance < LEAST:
-            self.variance = LEAST
-        elif self.variance > MOST:
-            self.variance = MOST
+cdef double evidence_of(const Shape *shape, double innovation, double foretold, Evidence *evidence) noexcept nogil:
+    """The evidence in a pulse with strays allowed for; returns the probability that it is none."""
+    cdef double odds, good
+    weigh(shape, innovation, foretold, evidence)
+    evidence.density += LOG_GOOD
+    odds = LOG_STRAY - evidence.density
+    if odds < -40.0:
+        return 1.0
+    if odds > 40.0:
+        evidence.density = LOG_STRAY
+        evidence.score = 0.0
+        evidence.sharpness = 0.0
+        return 0.0
+    good = 1.0 / (1.0 + exp(odds))
+    evidence.sharpness = good * (evidence.sharpness - (1.0 - good) * evidence.score * evidence.score)
+    evidence.score *= good
+    evidence.density -= log(good)
+    return good

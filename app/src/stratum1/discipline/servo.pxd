@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 from libc.stdint cimport int64_t
 
+from stratum1.discipline.latency cimport Shape
+
 cdef enum:
     MODELS = 3
 
@@ -28,6 +30,7 @@ cdef class Servo:
     cdef double offset(self, int64_t kernel_ns) noexcept
     cdef int64_t utc(self, int64_t kernel_ns) noexcept
     cdef double innovation(self, int64_t stamp_ns, int64_t utc_ns) noexcept
-    cdef void update(self, double innovation, double variance) noexcept
+    cdef double update(self, double innovation, const Shape *shape) noexcept
+    cdef void move(self, double offset) noexcept
     cdef double sigma_at(self, double seconds) noexcept
     cdef void combine(self) noexcept

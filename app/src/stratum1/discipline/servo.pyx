@@ -11,9 +11,17 @@ seconds of a thermal transient and calms down after it.
 from libc.math cimport exp, llround, sqrt
 from libc.stdint cimport int64_t
 
-cdef double WHITE = 9.0            # ns^2/s: white frequency noise, 3e-9 at 1 s
-cdef double[3] WALK = [0.04, 1.0, 30.0]      # (ns/s)^2/s: random walk of the frequency
-cdef double LEAVE = 0.002          # probability per second that a model gives way to a neighbour
+from stratum1.discipline.gate cimport evidence_of
+from stratum1.discipline.latency cimport Evidence, Shape
+
+cdef double WHITE = 6.0            # ns^2/s: white frequency noise, 3e-9 at 1 s
+cdef double[3] WALK = [0.1, 0.5, 20.0]      # (ns/s)^2/s: random walk of the frequency
+# Probability per pulse that a model (row) gives way to another (column).
+cdef double[9] TURN = [
+    0.99955, 0.0003, 0.00015,
+    0.01, 0.9897, 0.0003,
+    0.005, 0.005, 0.99,
+]
 cdef int64_t REBASE = 250000000
 
 
@@ -124,52 +132,65 @@ cdef class Servo:
             + WHITE * seconds + walk * seconds * seconds * seconds / 3.0
         )
 
-    cdef void update(self, double innovation, double variance) noexcept:
-        """Take in a pulse at the reference: foretold wrong by `innovation` ns, noise variance in ns^2."""
+    cdef void move(self, double offset) noexcept:
+        """The offset was `offset` ns more than thought."""
+        cdef int i
+        for i in range(MODELS):
+            self.x[i] += offset
+        self.combine()
+
+    cdef double update(self, double innovation, const Shape *shape) noexcept:
+        """Take in a pulse at the reference, foretold wrong by `innovation` ns.
+
+        Returns the probability that the pulse is no stray.  Score and sharpness of the noise's density
+        give the exact mean and variance after a pulse of any noise (Masreliez 1975).
+        """
         cdef int i, j
-        cdef double total, s, nu, kx, ky, dx, dy, share
-        cdef double nx[MODELS]
-        cdef double ny[MODELS]
-        cdef double nxx[MODELS]
-        cdef double nxy[MODELS]
-        cdef double nyy[MODELS]
-        cdef double nw[MODELS]
-        cdef double mix
-        cdef double here = self.mean_x
+        cdef double total = 0.0, believed = 0.0, nu, dx, dy, good, best = -1e300, mix
+        cdef double x[MODELS]
+        cdef double y[MODELS]
+        cdef double xx[MODELS]
+        cdef double xy[MODELS]
+        cdef double yy[MODELS]
+        cdef double weight[MODELS]
+        cdef double density[MODELS]
+        cdef double goods[MODELS]
+        cdef Evidence evidence
         # Mixing: each model starts from what the models that may have led to it knew.
         for j in range(MODELS):
-            nw[j] = 0.0
-            nx[j] = ny[j] = nxx[j] = nxy[j] = nyy[j] = 0.0
+            weight[j] = x[j] = y[j] = xx[j] = xy[j] = yy[j] = 0.0
             for i in range(MODELS):
-                mix = self.weight[i] * (1.0 - (MODELS - 1) * LEAVE if i == j else LEAVE)
-                nw[j] += mix
-                nx[j] += mix * self.x[i]
-                ny[j] += mix * self.y[i]
-            nx[j] /= nw[j]
-            ny[j] /= nw[j]
+                mix = self.weight[i] * TURN[i * MODELS + j]
+                weight[j] += mix
+                x[j] += mix * self.x[i]
+                y[j] += mix * self.y[i]
+            x[j] /= weight[j]
+            y[j] /= weight[j]
             for i in range(MODELS):
-                mix = self.weight[i] * (1.0 - (MODELS - 1) * LEAVE if i == j else LEAVE) / nw[j]
-                dx = self.x[i] - nx[j]
-                dy = self.y[i] - ny[j]
-                nxx[j] += mix * (self.pxx[i] + dx * dx)
-                nxy[j] += mix * (self.pxy[i] + dx * dy)
-                nyy[j] += mix * (self.pyy[i] + dy * dy)
-        total = 0.0
+                mix = self.weight[i] * TURN[i * MODELS + j] / weight[j]
+                dx = self.x[i] - x[j]
+                dy = self.y[i] - y[j]
+                xx[j] += mix * (self.pxx[i] + dx * dx)
+                xy[j] += mix * (self.pxy[i] + dx * dy)
+                yy[j] += mix * (self.pyy[i] + dy * dy)
         for j in range(MODELS):
-            s = nxx[j] + variance
-            nu = innovation + here - nx[j]
-            kx = nxx[j] / s
-            ky = nxy[j] / s
-            self.x[j] = nx[j] + kx * nu
-            self.y[j] = ny[j] + ky * nu
-            self.pxx[j] = nxx[j] * variance / s
-            self.pxy[j] = nxy[j] * variance / s
-            self.pyy[j] = nyy[j] - ky * nxy[j]
-            share = nu * nu / s
-            nw[j] *= exp(-0.5 * share if share < 200.0 else -100.0) / sqrt(s)
-            total += nw[j]
+            nu = innovation + self.mean_x - x[j]
+            goods[j] = evidence_of(shape, nu, xx[j], &evidence)
+            self.x[j] = x[j] + xx[j] * evidence.score
+            self.y[j] = y[j] + xy[j] * evidence.score
+            self.pxx[j] = xx[j] - xx[j] * xx[j] * evidence.sharpness
+            self.pxy[j] = xy[j] - xx[j] * xy[j] * evidence.sharpness
+            self.pyy[j] = yy[j] - xy[j] * xy[j] * evidence.sharpness
+            density[j] = evidence.density
+            if density[j] > best:
+                best = density[j]
         for j in range(MODELS):
-            self.weight[j] = nw[j] / total
-            if self.weight[j] < 1e-6:
-                self.weight[j] = 1e-6
+            weight[j] *= exp(density[j] - best) if density[j] > best - 200.0 else 1e-87
+            total += weight[j]
+        for j in range(MODELS):
+            self.weight[j] = weight[j] / total
+            if self.weight[j] < 1e-9:
+                self.weight[j] = 1e-9
+            believed += self.weight[j] * goods[j]
         self.combine()
+        return believed

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""The noise of the pulses' stamps: how wide it is, and whether it has a tail to one side.
+
+An interrupt is never served before its pulse but often some time after it, so a stamp's error is
+a symmetric part plus a latency >= 0.  Taken as Gaussian plus exponential, its density is the
+exponentially modified Gaussian (Grushka 1972); pulse by pulse a recursive EM (Cappe and
+Moulines 2009) fits three shapes side by side: no tail, a late one, and an early one.  A
+late tail is believed only when it has foretold the pulses much better than both others,
+so symmetric noise, however heavy, has no skew imagined into it.
+"""
+
+from libc.math cimport erfc, exp, fabs, log, sqrt
+
+cdef double FIRST = 1e6         # ns^2: 1 us until learned
+cdef double LEAST = 9.0         # ns^2: kernel stamps are no better
+cdef double MOST = 1e10
+cdef int MEMORY = 1000          # pulses
+cdef int FIRST_LOOK = 16
+cdef int SHORT = 20             # pulses remembered when the noise has plainly changed
+cdef double CONVINCED = 25.0    # log likelihood ratio at which a tail is believed
+cdef double SATURATED = 60.0
+cdef double LEAST_TAIL = 0.05   # of the noise's standard deviation
+cdef double LEAST_SHARE = 2e-4  # of the noise's variance that is symmetric
+cdef double STRIKES = 5.0
+
+cdef double SQRT_HALF = 0.70710678118654752440
+cdef double LOG_SQRT_2PI = 0.91893853320467274178
+cdef double SQRT_2_OVER_PI = 0.79788456080286535588
+
+
+cdef inline double hazard(double a, double *log_below) noexcept nogil:
+    """phi(a) / Phi(a) of the standard normal, and log Phi(a)."""
+    cdef double below
+    if a < -25.0:       # erfc is about to underflow; its continued fraction
+        below = -a - 1.0 / a * (1.0 - 2.0 / (a * a))
+        log_below[0] = -0.5 * a * a - LOG_SQRT_2PI - log(below)
+        return below
+    below = 0.5 * erfc(-a * SQRT_HALF)
+    log_below[0] = log(below)
+    return 0.5 * SQRT_2_OVER_PI * exp(-0.5 * a * a) / below
+
+
+cdef void weigh(const Shape *shape, double innovation, double foretold, Evidence *evidence) noexcept nogil:
+    """What an innovation (ns) says when the clock itself was foretold with variance `foretold`."""
+    cdef double variance = shape.variance + foretold
+    cdef double sigma, a, h, log_below
+    if shape.tail <= 0.0:
+        evidence.sharpness = 1.0 / variance
+        evidence.score = innovation / variance
+        evidence.density = -0.5 * innovation * evidence.score - 0.5 * log(variance) - LOG_SQRT_2PI
+        return
+    sigma = sqrt(variance)
+    a = innovation / sigma - sigma / shape.tail
+    h = hazard(a, &log_below)
+    evidence.density = (0.5 * variance / shape.tail - innovation) / shape.tail - log(shape.tail) + log_below
+    evidence.score = 1.0 / shape.tail - h / sigma
+    evidence.sharpness = h * (h + a) / variance
+
+
+cdef inline double within(double value, double limit) noexcept nogil:
+    return limit if value > limit else -limit if value < -limit else value
+
+
+cdef class Fit:
+    """One shape, kept fitted by recursive maximum likelihood: each pulse moves the parameters along
+    their score, scaled by the inverse of the Fisher information seen so far."""
+
+    cdef void start(self, int side, double variance, double mean) noexcept:
+        cdef int i
+        self.side = side
+        self.shape.variance = 0.3 * variance if side else variance
+        self.shape.tail = sqrt(0.7 * variance) if side else 0.0
+        self.centre = mean - side * self.shape.tail
+        for i in range(6):
+            self.information[i] = 0.0
+        # What a pulse of such a shape tells of centre (1/ns^2), log variance and log tail, roughly.
+        self.information[0] = 2.0 / variance
+        self.information[3] = 0.2
+        self.information[5] = 0.5
+
+    cdef double learn(self, double innovation, double foretold, double gain) noexcept:
+        """The log likelihood of an innovation before it was learned from."""
+        cdef Evidence evidence
+        cdef double rest = innovation - self.centre
+        cdef double variance = self.shape.variance + foretold
+        cdef double share = self.shape.variance / variance
+        cdef double hidden, spread
+        cdef double u0, u1, u2, i00, i01, i02, i11, i12, i22, c00, c01, c02, c11, c12, c22, scale
+        if not self.side:
+            weigh(&self.shape, rest, foretold, &evidence)
+            self.centre += gain * rest
+            self.shape.variance += gain * share * share * (rest * rest - foretold - self.shape.variance)
+        else:
+            rest *= self.side
+            weigh(&self.shape, rest, foretold, &evidence)
+            # The mean of the latency hidden in this stamp: normal, cut off below 0.
+            hidden = rest - variance * evidence.score
+            u0 = evidence.score
+            u1 = 0.5 * self.shape.variance * (evidence.score * evidence.score - evidence.sharpness)
+            u2 = hidden / self.shape.tail - 1.0
+            self.information[0] += gain * (u0 * u0 - self.information[0])
+            self.information[1] += gain * (u0 * u1 - self.information[1])
+            self.information[2] += gain * (u0 * u2 - self.information[2])
+            self.information[3] += gain * (u1 * u1 - self.information[3])
+            self.information[4] += gain * (u1 * u2 - self.information[4])
+            self.information[5] += gain * (u2 * u2 - self.information[5])
+            i00 = self.information[0] * 1.02
+            i01 = self.information[1]
+            i02 = self.information[2]
+            i11 = self.information[3] * 1.02 + 1e-4
+            i12 = self.information[4]
+            i22 = self.information[5] * 1.02 + 1e-4
+            c00 = i11 * i22 - i12 * i12
+            c01 = i02 * i12 - i01 * i22
+            c02 = i01 * i12 - i02 * i11
+            c11 = i00 * i22 - i02 * i02
+            c12 = i01 * i02 - i00 * i12
+            c22 = i00 * i11 - i01 * i01
+            scale = gain / (i00 * c00 + i01 * c01 + i02 * c02)
+            spread = sqrt(self.shape.variance + self.shape.tail * self.shape.tail)
+            self.centre += self.side * within(scale * (c00 * u0 + c01 * u1 + c02 * u2), 0.1 * spread)
+            self.shape.variance *= 1.0 + within(scale * (c01 * u0 + c11 * u1 + c12 * u2), 0.2)
+            self.shape.tail *= 1.0 + within(scale * (c02 * u0 + c12 * u1 + c22 * u2), 0.2)
+            if self.shape.tail < LEAST_TAIL * spread:
+                self.shape.tail = LEAST_TAIL * spread
+            if self.shape.variance < LEAST_SHARE * spread * spread:
+                self.shape.variance = LEAST_SHARE * spread * spread
+        if self.shape.variance < LEAST:
+            self.shape.variance = LEAST
+        elif self.shape.variance > MOST:
+            self.shape.variance = MOST
+        return evidence.density
+
+
+cdef class Latency:
+
+    def __cinit__(self):
+        self.plain = Fit()
+        self.later = Fit()
+        self.earlier = Fit()
+        self.forget()
+
+    cdef void forget(self) noexcept:
+        self.plain.start(0, FIRST, 0.0)
+        self.later.start(1, FIRST, 0.0)
+        self.earlier.start(-1, FIRST, 0.0)
+        self.shape = self.plain.shape
+        self.late = False
+        self.count = 0
+        self.favour = 0.0
+        self.strikes = 0.0
+
+    cdef double learn(self, double innovation, double foretold) noexcept:
+        """Learn from a pulse; what the clock's offset is to be moved by (ns) when a tail is first believed."""
+        cdef double plain, later, earlier, rival, gain
+        cdef double moved = 0.0
+        if self.count < MEMORY:
+            self.count += 1
+        self.strikes = self.strikes - 0.5 if self.strikes > 0.5 else 0.0
+        gain = 1.0 / (self.count + 4)
+        plain = self.plain.learn(innovation, foretold, gain)
+        if self.count <= FIRST_LOOK:
+            # The width is roughly known before its shape is asked for.
+            if self.count == FIRST_LOOK:
+                self.later.start(1, self.plain.shape.variance, self.plain.centre)
+                self.earlier.start(-1, self.plain.shape.variance, self.plain.centre)
+            self.shape = self.plain.shape
+            return 0.0
+        if foretold > self.plain.shape.variance:
+            self.shape = self.later.shape if self.late else self.plain.shape
+            return 0.0
+        later = self.later.learn(innovation, foretold, gain)
+        earlier = self.earlier.learn(innovation, foretold, gain)
+        rival = plain if plain > earlier else earlier
+        self.favour += later - rival
+        if self.favour > SATURATED:
+            self.favour = SATURATED
+        elif self.favour < -10.0:
+            self.favour = -10.0
+        if not self.late and self.favour > CONVINCED:
+            self.late = True
+            moved = self.later.centre
+            self._recentre(moved)
+        elif self.late and self.favour < 0.0:
+            self.late = False
+            moved = self.plain.centre
+            self._recentre(moved)
+        self.shape = self.later.shape if self.late else self.plain.shape
+        return moved
+
+    cdef void _recentre(self, double moved) noexcept:
+        """The clock is now held to be `moved` further ahead: so much less are all coming innovations."""
+        self.plain.centre -= moved
+        self.later.centre -= moved
+        self.earlier.centre -= moved
+
+    cdef void strike(self) noexcept:
+        """A pulse was refused that agreed with no other; many such mean that the noise has grown."""
+        self.strikes += 1.0
+        if self.strikes > STRIKES:
+            self.strikes = STRIKES
+            if self.count > SHORT:
+                self.count = SHORT
+            self.plain.shape.variance *= 1.3
+            self.later.shape.variance *= 1.3
+            self.earlier.shape.variance *= 1.3
+            if self.plain.shape.variance > MOST:
+                self.plain.shape.variance = MOST
+            self.shape = self.later.shape if self.late else self.plain.shape
+
+    cdef double spread(self) noexcept:
+        """Standard deviation of a stamp's noise, ns."""
+        return sqrt(self.shape.variance + self.shape.tail * self.shape.tail)
+
+    cdef double unknown(self) noexcept:
+        """How far a tail not yet recognised may still displace the estimate, ns."""
+        if self.late:
+            return 3.0 * self.later.shape.tail / sqrt(<double>self.count)
+        cdef double tail = fabs(self.later.centre) if self.favour > 3.0 else 0.0
+        cdef double chance = self.spread() / sqrt(1.0 + 0.02 * self.count)
+        return tail if tail > chance else chance
+
+    def debug(self):
+        return [(f.side, round(f.centre), round(sqrt(f.shape.variance)), round(f.shape.tail)) for f in (self.plain, self.later, self.earlier)], self.favour, self.late, self.count
