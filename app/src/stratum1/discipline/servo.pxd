@@ -19,18 +19,20 @@ cdef class Servo:
     cdef double pyy[MODELS]                 # (ns/s)^2
     cdef double weight[MODELS]
     cdef double mean_x, mean_y, var_x, cov_xy, var_y
-    cdef double drift                       # ns/s per s, fed forward from the temperature
 
+    cdef void set_out(self, int64_t kernel_ns, double steering) noexcept
     cdef void start(self, int64_t stamp_ns, int64_t utc_ns, double sigma_x, double y, double sigma_y) noexcept
     cdef void propagate(self, int64_t kernel_ns) noexcept
     cdef void steer(self, int64_t kernel_ns, double steering) noexcept
     cdef void shift(self, int64_t clock_ns, int64_t offset_ns) noexcept
-    cdef void widen(self, double var_x, double var_y) noexcept
+    cdef void widen(self, double xx, double xy, double yy) noexcept
     cdef double rate(self, double steering) noexcept
     cdef double offset(self, int64_t kernel_ns) noexcept
     cdef int64_t utc(self, int64_t kernel_ns) noexcept
     cdef double innovation(self, int64_t stamp_ns, int64_t utc_ns) noexcept
     cdef double update(self, double innovation, const Shape *shape) noexcept
     cdef void move(self, double offset) noexcept
+    cdef void turn(self, double frequency) noexcept
+    cdef double doubt(self, const double *cover) noexcept
     cdef double sigma_at(self, double seconds) noexcept
     cdef void combine(self) noexcept

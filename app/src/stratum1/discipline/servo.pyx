@@ -8,7 +8,7 @@ pulses (interacting multiple model, Blom and Bar-Shalom 1988); so the process no
 seconds of a thermal transient and calms down after it.
 """
 
-from libc.math cimport exp, llround, sqrt
+from libc.math cimport exp, fabs, llround, sqrt
 from libc.stdint cimport int64_t
 
 from stratum1.discipline.gate cimport evidence_of
@@ -27,9 +27,10 @@ cdef int64_t REBASE = 250000000
 
 cdef class Servo:
 
-    def __cinit__(self):
-        self.whole_ns = 0
-        self.reference_ns = 0
+    cdef void set_out(self, int64_t kernel_ns, double steering) noexcept:
+        """Nothing is known yet but the clock's reading and its adjustment."""
+        self.reference_ns = kernel_ns
+        self.steering = self.earlier_steering = steering
 
     cdef void start(self, int64_t stamp_ns, int64_t utc_ns, double sigma_x, double y, double sigma_y) noexcept:
         """Begin anew: the clock read `stamp_ns` at `utc_ns` +- sigma_x ns, its frequency is y +- sigma_y ns/s."""
@@ -87,11 +88,13 @@ cdef class Servo:
         self.reference_ns += clock_ns
         self.whole_ns += offset_ns
 
-    cdef void widen(self, double var_x, double var_y) noexcept:
+    cdef void widen(self, double xx, double xy, double yy) noexcept:
+        """Add doubt: ns^2, ns^2/s, (ns/s)^2."""
         cdef int i
         for i in range(MODELS):
-            self.pxx[i] += var_x
-            self.pyy[i] += var_y
+            self.pxx[i] += xx
+            self.pxy[i] += xy
+            self.pyy[i] += yy
         self.combine()
 
     cdef double offset(self, int64_t kernel_ns) noexcept:
@@ -138,6 +141,24 @@ cdef class Servo:
         for i in range(MODELS):
             self.x[i] += offset
         self.combine()
+
+    cdef void turn(self, double frequency) noexcept:
+        """The free clock's frequency is `frequency` ns/s."""
+        cdef int i
+        cdef double change = frequency - self.mean_y
+        for i in range(MODELS):
+            self.y[i] += change
+        self.combine()
+
+    cdef double doubt(self, const double *cover) noexcept:
+        """The farthest (ns) that a model, given cover[i] standard errors, allows the clock to be from the mean."""
+        cdef int i
+        cdef double far, most = 0.0
+        for i in range(1, MODELS):
+            far = fabs(self.x[i] - self.mean_x) + cover[i] * sqrt(self.pxx[i])
+            if far > most:
+                most = far
+        return most
 
     cdef double update(self, double innovation, const Shape *shape) noexcept:
         """Take in a pulse at the reference, foretold wrong by `innovation` ns.

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+from libc.stdint cimport int64_t, uint64_t
+
+from stratum1.discipline.holdover cimport Holdover
+from stratum1.discipline.latency cimport Latency
+from stratum1.discipline.servo cimport Servo
+
+cdef enum Outcome:
+    PULSE_REFUSED = 0
+    PULSE_TAKEN = 1
+    PULSE_BELIEVED = 2      # a long run of refused pulses has been right: the offset was moved to theirs
+
+
+cdef class Tracker:
+    cdef Servo servo
+    cdef Servo rival                    # what the clock would be if the refused pulses were right
+    cdef Latency latency
+    cdef Holdover holdover
+    cdef bint running                   # the servo has a phase
+    cdef int settled                    # pulses taken since the phase was set, saturating
+    cdef int returned                   # pulses taken since the last gap, saturating
+    cdef int rival_count
+    cdef uint64_t accepted, rejected
+    cdef int64_t last_good              # stamp of the last pulse taken; 0 = none
+    cdef int64_t reference              # UTC of the last pulse taken
+    cdef double offset                  # last pulse: served clock minus pulse, ns
+    cdef double moved                   # by how much the last belief moved the offset, ns
+    cdef double lean                    # mean of the last few innovations, ns
+
+    cdef void restart(self) noexcept
+    cdef void shift(self, int64_t clock_ns, int64_t offset_ns) noexcept
+    cdef void begin(self, int64_t stamp_ns, int64_t utc_ns, double frequency, double sigma) noexcept
+    cdef int64_t slot(self, int64_t stamp_ns, int rate) noexcept
+    cdef Outcome pulse(self, int64_t stamp_ns, int rate, int believe) noexcept
+    cdef void advance(self, int64_t kernel_ns) noexcept
+    cdef double bound(self, double ahead) noexcept
+    cdef double time_left(self, double limit) noexcept
+    cdef void _cross_gap(self, double gap) noexcept
+    cdef Outcome _refuse(self, int64_t stamp_ns, int believe) noexcept

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""Pulses in, the clock's offset with its error bound out: filter, noise, holdover and rival together."""
+
+from libc.math cimport fabs, sqrt
+from libc.stdint cimport int64_t
+
+from stratum1.discipline.holdover cimport Holdover
+from stratum1.discipline.latency cimport Latency
+from stratum1.discipline.servo cimport Servo
+from stratum1.timescale cimport floor_seconds
+
+cdef int64_t SECOND = 1000000000
+cdef double GAP = 2.5               # s without a good pulse: from here on the clock is in holdover
+cdef int MANY = 1000000
+cdef int WARMED_UP = 60             # pulses until the filter's frequency is worth learning from
+cdef double COVER = 4.5             # standard errors in the bound
+cdef double GRAIN = 5.0             # ns: rounding, and the clock's reading itself
+cdef double LEAN = 0.125            # weight of the newest innovation in their mean
+cdef double LEAN_COVER = 1.0
+cdef double[3] DOUBT = [4.5, 2.3, 2.3]
+
+
+def tune(a, b, c, d, e):
+    global COVER, LEAN_COVER, LEAN
+    COVER = a; LEAN_COVER = b; DOUBT[1] = c; DOUBT[2] = d; LEAN = e
+
+
+cdef class Tracker:
+
+    def __cinit__(self):
+        self.servo = Servo()
+        self.rival = Servo()
+        self.latency = Latency()
+        self.holdover = Holdover()
+
+    cdef void restart(self) noexcept:
+        """Forget the phase; frequency, noise and temperature coefficient stay."""
+        self.running = False
+        self.settled = 0
+        self.returned = 0
+        self.rival_count = 0
+        self.holdover.interrupt()
+
+    cdef void shift(self, int64_t clock_ns, int64_t offset_ns) noexcept:
+        """The clock's readings were moved by clock_ns, its offset by offset_ns."""
+        self.servo.shift(clock_ns, offset_ns)
+        self.rival_count = 0
+        if self.last_good:
+            self.last_good += clock_ns
+
+    cdef void begin(self, int64_t stamp_ns, int64_t utc_ns, double frequency, double sigma) noexcept:
+        """The first pulse: it sets the phase."""
+        self.servo.start(stamp_ns, utc_ns, 3.0 * self.latency.spread(), frequency, sigma)
+        self.running = True
+        self.settled = self.returned = 1
+        self.rival_count = 0
+        self.lean = 0.0
+        self.accepted += 1
+        self.last_good = stamp_ns
+        self.reference = utc_ns
+
+    cdef int64_t slot(self, int64_t stamp_ns, int rate) noexcept:
+        """UTC of the pulse that a stamp is nearest to, at `rate` pulses a second."""
+        cdef int64_t step = SECOND // rate
+        cdef int64_t utc = self.servo.utc(stamp_ns)
+        cdef int64_t second = floor_seconds(utc) * SECOND
+        return second + (utc - second + step // 2) // step * step
+
+    cdef void _cross_gap(self, double gap) noexcept:
+        """What may have happened while no pulse came is doubt of the filter now."""
+        cdef double x = self.holdover.stray(gap) / 3.0
+        cdef double y = self.holdover.stray_rate(gap) / 3.0
+        self.servo.widen(x * x, x * y, y * y)
+        self.holdover.interrupt()
+        self.returned = 0
+
+    cdef Outcome pulse(self, int64_t stamp_ns, int rate, int believe) noexcept:
+        """A pulse, its stamp corrected for delays; `believe` refused ones in a row that agree are believed."""
+        cdef double gap = (stamp_ns - self.last_good) * 1e-9
+        cdef double innovation, foretold
+        cdef int64_t utc
+        if gap <= 0.0:
+            self.rejected += 1
+            return PULSE_REFUSED
+        self.servo.propagate(stamp_ns)
+        if gap > GAP and self.rival_count == 0:
+            self._cross_gap(gap)
+        utc = self.slot(stamp_ns, rate)
+        innovation = self.servo.innovation(stamp_ns, utc)
+        foretold = self.servo.var_x
+        if self.servo.update(innovation, &self.latency.shape) < 0.5:
+            return self._refuse(stamp_ns, believe)
+        self.rival_count = 0
+        self.servo.move(self.latency.learn(innovation, foretold))
+        self.lean += LEAN * (innovation - (self.latency.shape.tail if self.latency.shape.tail > 0 else 0.0) - self.lean)
+        if self.settled > WARMED_UP and gap < GAP:
+            self.holdover.track(self.servo.mean_y, gap)
+        self.settled = min(self.settled + 1, MANY)
+        self.returned = min(self.returned + 1, MANY)
+        self.accepted += 1
+        self.last_good = stamp_ns
+        self.reference = utc
+        self.offset = -innovation
+        return PULSE_TAKEN
+
+    cdef Outcome _refuse(self, int64_t stamp_ns, int believe) noexcept:
+        """Follow the refused pulses by themselves: if they agree for long enough, they are right."""
+        cdef int64_t utc
+        cdef double innovation
+        self.rejected += 1
+        self.returned = 0
+        self.rival.steering = self.servo.steering
+        if self.rival_count:
+            self.rival.propagate(stamp_ns)
+            utc = floor_seconds(self.rival.utc(stamp_ns) + SECOND // 2) * SECOND
+            innovation = self.rival.innovation(stamp_ns, utc)
+            if self.rival.update(innovation, &self.latency.shape) >= 0.5:
+                self.rival_count += 1
+                if self.rival_count < believe:
+                    return PULSE_REFUSED
+                self.moved = self.servo.innovation(stamp_ns, utc)
+                self.servo, self.rival = self.rival, self.servo
+                self.settled = self.returned = self.rival_count
+                self.rival_count = 0
+                self.last_good = stamp_ns
+                self.reference = utc
+                return PULSE_BELIEVED
+            self.latency.strike()
+        utc = floor_seconds(self.servo.utc(stamp_ns) + SECOND // 2) * SECOND
+        self.rival.start(
+            stamp_ns, utc, 3.0 * self.latency.spread(), self.servo.mean_y, sqrt(self.servo.var_y) + 1000.0
+        )
+        self.rival_count = 1
+        return PULSE_REFUSED
+
+    cdef void advance(self, int64_t kernel_ns) noexcept:
+        """Carry the state on to now; without pulses the frequency follows the thermometer."""
+        cdef double frequency
+        self.servo.propagate(kernel_ns)
+        if (kernel_ns - self.last_good) * 1e-9 > GAP and self.holdover.foretell(&frequency):
+            self.servo.turn(frequency)
+
+    cdef double bound(self, double ahead) noexcept:
+        """|error| of the estimate is at most this (ns), `ahead` seconds from the reference if no more pulses come."""
+        cdef double age
+        if not self.running:
+            return 9e18
+        age = (self.servo.reference_ns - self.last_good) * 1e-9 + ahead
+        return (
+            max(COVER * self.servo.sigma_at(ahead) + LEAN_COVER * fabs(self.lean), self.servo.doubt(DOUBT))
+            + self.holdover.stray(age) + self.latency.unknown() + GRAIN
+        )
+
+    cdef double time_left(self, double limit) noexcept:
+        """Seconds until the bound passes `limit` (ns) if no more pulses come."""
+        cdef double low = 0.0, high = 4e6, middle
+        cdef int i
+        if self.bound(0.0) > limit:
+            return 0.0
+        for i in range(24):
+            middle = 0.5 * (low + high)
+            if self.bound(middle) > limit:
+                high = middle
+            else:
+                low = middle
+        return low
