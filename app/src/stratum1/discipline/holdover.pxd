@@ -23,6 +23,8 @@ cdef class Holdover:
     cdef bint has_base
     cdef double celsius                     # smoothed temperature
     cdef bint has_celsius
+    cdef double quick, slow                 # the same, smoothed less and more
+    cdef double usual                       # mean square of their difference, K^2
     cdef double left_at                     # the same when pulses were last good
 
     cdef void remember(self, double coefficient, double sigma) noexcept
@@ -31,6 +33,7 @@ cdef class Holdover:
     cdef void track(self, double frequency, double seconds) noexcept
     cdef void interrupt(self) noexcept
     cdef bint foretell(self, double *frequency) noexcept
+    cdef double heating(self) noexcept
     cdef bint knows(self) noexcept
     cdef double stray_rate(self, double seconds) noexcept
     cdef double stray(self, double seconds) noexcept

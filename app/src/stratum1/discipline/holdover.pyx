@@ -17,6 +17,11 @@ cdef double WALK = 0.15                 # (ns/s)^2/s: what a crystal wanders by 
 cdef double SENSOR = 2e-3               # K^2: noise of the difference of two five-minute means
 cdef double BASE = 200.0                # s: the base is a mean over about this
 cdef double SMOOTH = 20.0               # s: of the thermometer
+cdef double QUICK = 10.0                # s: of the thermometer, to feel a change by
+cdef double SLOW = 120.0                # s
+cdef double LONG = 3600.0               # s
+cdef double USUAL = 0.01                # K^2: sensors are not much worse than 0.1 K
+cdef double LIKELY = 100.0              # ns/s/K: until the coefficient is known better
 cdef double RESTLESS_FIRST = 300.0      # ns/s: a load may heat the crystal at any time
 cdef double RESTLESS_LEAST = 100.0      # ns/s
 cdef double UNEXPLAINED_FIRST = 80.0    # ns/s: a thermometer is not the crystal
@@ -45,11 +50,25 @@ cdef class Holdover:
 
     cdef void feel(self, double celsius, double seconds) noexcept:
         """The thermometer now; `seconds` since it was last asked."""
+        cdef double apart
         if not self.has_celsius:
-            self.celsius = self.left_at = celsius
+            self.celsius = self.left_at = self.quick = self.slow = celsius
+            self.usual = USUAL
             self.has_celsius = True
         elif seconds > 0.0:
             self.celsius += seconds / (SMOOTH + seconds) * (celsius - self.celsius)
+            self.quick += seconds / (QUICK + seconds) * (celsius - self.quick)
+            self.slow += seconds / (SLOW + seconds) * (celsius - self.slow)
+            apart = min((self.quick - self.slow) * (self.quick - self.slow), 4.0 * self.usual)
+            self.usual += seconds / (LONG + seconds) * (apart - self.usual)
+
+    cdef double heating(self) noexcept:
+        """How far (ns/s) a plain change of temperature has pushed the frequency in the last minute or two."""
+        cdef double apart
+        if not self.has_celsius:
+            return 0.0
+        apart = fabs(self.quick - self.slow) - 3.0 * sqrt(self.usual)
+        return max(fabs(self.coefficient), LIKELY) * apart if apart > 0.0 else 0.0
 
     cdef void feel_nothing(self) noexcept:
         """The thermometer is gone."""

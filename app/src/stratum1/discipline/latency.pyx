@@ -17,10 +17,13 @@ cdef double MOST = 1e10
 cdef int MEMORY = 1000          # pulses
 cdef int FIRST_LOOK = 16
 cdef int SHORT = 20             # pulses remembered when the noise has plainly changed
-cdef double CONVINCED = 25.0    # log likelihood ratio at which a tail is believed
+cdef double CONVINCED = 15.0    # log likelihood ratio at which a tail is believed
 cdef double SATURATED = 60.0
+cdef double RELUCTANT = 10.0
 cdef double LEAST_TAIL = 0.05   # of the noise's standard deviation
 cdef double LEAST_SHARE = 2e-4  # of the noise's variance that is symmetric
+cdef double LEAST_UNKNOWN = 0.1 # of the noise's standard deviation
+cdef int LOOKED = 120           # pulses until the evidence counts
 cdef double STRIKES = 5.0
 
 cdef double SQRT_HALF = 0.70710678118654752440
@@ -59,6 +62,11 @@ cdef void weigh(const Shape *shape, double innovation, double foretold, Evidence
 
 cdef inline double within(double value, double limit) noexcept nogil:
     return limit if value > limit else -limit if value < -limit else value
+
+
+cdef inline double weighed(double evidence) noexcept nogil:
+    """Old evidence is forgotten by not being counted without end."""
+    return SATURATED if evidence > SATURATED else -RELUCTANT if evidence < -RELUCTANT else evidence
 
 
 cdef class Fit:
@@ -147,13 +155,18 @@ cdef class Latency:
         self.shape = self.plain.shape
         self.late = False
         self.count = 0
-        self.favour = 0.0
+        self.favour = self.over_plain = self.over_early = 0.0
         self.strikes = 0.0
 
     cdef double learn(self, double innovation, double foretold) noexcept:
         """Learn from a pulse; what the clock's offset is to be moved by (ns) when a tail is first believed."""
-        cdef double plain, later, earlier, rival, gain
+        cdef double plain, later, earlier, gain
         cdef double moved = 0.0
+        if foretold > self.plain.shape.variance:
+            # The clock itself is still being found: only a width can be told, and that roughly.
+            self.plain.learn(innovation, foretold, 0.2)
+            self.shape = self.later.shape if self.late else self.plain.shape
+            return 0.0
         if self.count < MEMORY:
             self.count += 1
         self.strikes = self.strikes - 0.5 if self.strikes > 0.5 else 0.0
@@ -166,17 +179,11 @@ cdef class Latency:
                 self.earlier.start(-1, self.plain.shape.variance, self.plain.centre)
             self.shape = self.plain.shape
             return 0.0
-        if foretold > self.plain.shape.variance:
-            self.shape = self.later.shape if self.late else self.plain.shape
-            return 0.0
         later = self.later.learn(innovation, foretold, gain)
         earlier = self.earlier.learn(innovation, foretold, gain)
-        rival = plain if plain > earlier else earlier
-        self.favour += later - rival
-        if self.favour > SATURATED:
-            self.favour = SATURATED
-        elif self.favour < -10.0:
-            self.favour = -10.0
+        self.over_plain = weighed(self.over_plain + later - plain)
+        self.over_early = weighed(self.over_early + later - earlier)
+        self.favour = min(self.over_plain, self.over_early)
         if not self.late and self.favour > CONVINCED:
             self.late = True
             moved = self.later.centre
@@ -214,11 +221,17 @@ cdef class Latency:
 
     cdef double unknown(self) noexcept:
         """How far a tail not yet recognised may still displace the estimate, ns."""
+        cdef double chance = 0.0
+        cdef double tail
         if self.late:
-            return 3.0 * self.later.shape.tail / sqrt(<double>self.count)
-        cdef double tail = fabs(self.later.centre) if self.favour > 3.0 else 0.0
-        cdef double chance = self.spread() / sqrt(1.0 + 0.02 * self.count)
-        return tail if tail > chance else chance
+            tail = 0.7 * self.later.shape.tail / sqrt(<double>self.count)
+        elif self.count < LOOKED:
+            tail = self.spread()
+        else:
+            # The fit's own tail, as long as nothing speaks against it, and then less and less of it.
+            tail = fabs(self.later.centre) * exp(min(0.0, self.favour + 3.0))
+            chance = self.spread() / sqrt(0.1 * self.count)
+        return max(tail, chance)
 
     def debug(self):
         return [(f.side, round(f.centre), round(sqrt(f.shape.variance)), round(f.shape.tail)) for f in (self.plain, self.later, self.earlier)], self.favour, self.late, self.count

@@ -33,6 +33,6 @@ cdef class Servo:
     cdef double update(self, double innovation, const Shape *shape) noexcept
     cdef void move(self, double offset) noexcept
     cdef void turn(self, double frequency) noexcept
-    cdef double doubt(self, const double *cover) noexcept
+    cdef void stir(self) noexcept
     cdef double sigma_at(self, double seconds) noexcept
     cdef void combine(self) noexcept

@@ -22,6 +22,7 @@ cdef double[9] TURN = [
     0.01, 0.9897, 0.0003,
     0.005, 0.005, 0.99,
 ]
+cdef double STIRRED = 0.02           # share of the calm model's weight given away each second
 cdef int64_t REBASE = 250000000
 
 
@@ -150,15 +151,11 @@ cdef class Servo:
             self.y[i] += change
         self.combine()
 
-    cdef double doubt(self, const double *cover) noexcept:
-        """The farthest (ns) that a model, given cover[i] standard errors, allows the clock to be from the mean."""
-        cdef int i
-        cdef double far, most = 0.0
-        for i in range(1, MODELS):
-            far = fabs(self.x[i] - self.mean_x) + cover[i] * sqrt(self.pxx[i])
-            if far > most:
-                most = far
-        return most
+    cdef void stir(self) noexcept:
+        """Something is happening to the crystal: let the restless models have more of a say."""
+        cdef double part = STIRRED * self.weight[0]
+        self.weight[0] -= part
+        self.weight[MODELS - 1] += part
 
     cdef double update(self, double innovation, const Shape *shape) noexcept:
         """Take in a pulse at the reference, foretold wrong by `innovation` ns.

@@ -5,6 +5,9 @@ from stratum1.discipline.holdover cimport Holdover
 from stratum1.discipline.latency cimport Latency
 from stratum1.discipline.servo cimport Servo
 
+cdef enum:
+    LEANS = 4
+
 cdef enum Outcome:
     PULSE_REFUSED = 0
     PULSE_TAKEN = 1
@@ -25,7 +28,8 @@ cdef class Tracker:
     cdef int64_t reference              # UTC of the last pulse taken
     cdef double offset                  # last pulse: served clock minus pulse, ns
     cdef double moved                   # by how much the last belief moved the offset, ns
-    cdef double lean                    # mean of the last few innovations, ns
+    cdef double lean[LEANS]             # means of the last few innovations, each as far as it tells, ns
+    cdef double information             # what a pulse tells of the offset, 1/ns^2
 
     cdef void restart(self) noexcept
     cdef void shift(self, int64_t clock_ns, int64_t offset_ns) noexcept
@@ -36,4 +40,6 @@ cdef class Tracker:
     cdef double bound(self, double ahead) noexcept
     cdef double time_left(self, double limit) noexcept
     cdef void _cross_gap(self, double gap) noexcept
+    cdef void _watch(self, double score) noexcept
+    cdef double _unfollowed(self) noexcept
     cdef Outcome _refuse(self, int64_t stamp_ns, int believe) noexcept

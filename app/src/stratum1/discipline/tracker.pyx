@@ -15,14 +15,15 @@ cdef int MANY = 1000000
 cdef int WARMED_UP = 60             # pulses until the filter's frequency is worth learning from
 cdef double COVER = 4.5             # standard errors in the bound
 cdef double GRAIN = 5.0             # ns: rounding, and the clock's reading itself
-cdef double LEAN = 0.125            # weight of the newest innovation in their mean
-cdef double LEAN_COVER = 1.0
-cdef double[3] DOUBT = [4.5, 2.3, 2.3]
+cdef double[LEANS] LEAN = [0.5, 0.25, 0.125, 0.0625]     # weight of the newest pulse in each lean
+cdef double LEAN_USUAL = 1.5        # standard deviations of the lean that mean nothing
+cdef double LEAN_COVER = 2.0
+cdef int INFORMED = 300             # pulses
 
 
 def tune(a, b, c, d, e):
-    global COVER, LEAN_COVER, LEAN
-    COVER = a; LEAN_COVER = b; DOUBT[1] = c; DOUBT[2] = d; LEAN = e
+    global COVER, LEAN_COVER, LEAN_USUAL
+    COVER = a; LEAN_COVER = b; LEAN_USUAL = c
 
 
 cdef class Tracker:
@@ -50,11 +51,14 @@ cdef class Tracker:
 
     cdef void begin(self, int64_t stamp_ns, int64_t utc_ns, double frequency, double sigma) noexcept:
         """The first pulse: it sets the phase."""
+        cdef int i
         self.servo.start(stamp_ns, utc_ns, 3.0 * self.latency.spread(), frequency, sigma)
         self.running = True
         self.settled = self.returned = 1
         self.rival_count = 0
-        self.lean = 0.0
+        for i in range(LEANS):
+            self.lean[i] = 0.0
+        self.information = 1.0 / (self.latency.shape.variance + 1.0)
         self.accepted += 1
         self.last_good = stamp_ns
         self.reference = utc_ns
@@ -77,7 +81,7 @@ cdef class Tracker:
     cdef Outcome pulse(self, int64_t stamp_ns, int rate, int believe) noexcept:
         """A pulse, its stamp corrected for delays; `believe` refused ones in a row that agree are believed."""
         cdef double gap = (stamp_ns - self.last_good) * 1e-9
-        cdef double innovation, foretold
+        cdef double innovation, foretold, before
         cdef int64_t utc
         if gap <= 0.0:
             self.rejected += 1
@@ -88,11 +92,12 @@ cdef class Tracker:
         utc = self.slot(stamp_ns, rate)
         innovation = self.servo.innovation(stamp_ns, utc)
         foretold = self.servo.var_x
+        before = self.servo.mean_x
         if self.servo.update(innovation, &self.latency.shape) < 0.5:
             return self._refuse(stamp_ns, believe)
+        self._watch((self.servo.mean_x - before) / foretold)
         self.rival_count = 0
         self.servo.move(self.latency.learn(innovation, foretold))
-        self.lean += LEAN * (innovation - (self.latency.shape.tail if self.latency.shape.tail > 0 else 0.0) - self.lean)
         if self.settled > WARMED_UP and gap < GAP:
             self.holdover.track(self.servo.mean_y, gap)
         self.settled = min(self.settled + 1, MANY)
@@ -102,6 +107,26 @@ cdef class Tracker:
         self.reference = utc
         self.offset = -innovation
         return PULSE_TAKEN
+
+    cdef void _watch(self, double score) noexcept:
+        """Pulses that all pull to one side betray a change that the filter has not followed yet."""
+        cdef double gain = 1.0 / min(self.settled, INFORMED)
+        cdef int i
+        self.information += gain * (score * score - self.information)
+        for i in range(LEANS):
+            self.lean[i] += LEAN[i] * (score / self.information - self.lean[i])
+
+    cdef double _unfollowed(self) noexcept:
+        """How far (ns) such a change may have carried the clock already."""
+        cdef double excess, most = 0.0
+        cdef int i
+        if self.settled < WARMED_UP:
+            return 0.0
+        for i in range(LEANS):
+            excess = fabs(self.lean[i]) - LEAN_USUAL * sqrt(LEAN[i] / (2.0 - LEAN[i]) / self.information)
+            most = max(most, excess)
+        # What a thermometer has just felt will take the filter about this long to follow.
+        return LEAN_COVER * most + self.holdover.heating() * self.servo.var_x / self.servo.cov_xy
 
     cdef Outcome _refuse(self, int64_t stamp_ns, int believe) noexcept:
         """Follow the refused pulses by themselves: if they agree for long enough, they are right."""
@@ -137,6 +162,8 @@ cdef class Tracker:
         """Carry the state on to now; without pulses the frequency follows the thermometer."""
         cdef double frequency
         self.servo.propagate(kernel_ns)
+        if self.holdover.heating() > 0.0:
+            self.servo.stir()
         if (kernel_ns - self.last_good) * 1e-9 > GAP and self.holdover.foretell(&frequency):
             self.servo.turn(frequency)
 
@@ -147,7 +174,7 @@ cdef class Tracker:
             return 9e18
         age = (self.servo.reference_ns - self.last_good) * 1e-9 + ahead
         return (
-            max(COVER * self.servo.sigma_at(ahead) + LEAN_COVER * fabs(self.lean), self.servo.doubt(DOUBT))
+            COVER * self.servo.sigma_at(ahead) + self._unfollowed()
             + self.holdover.stray(age) + self.latency.unknown() + GRAIN
         )
 
