@@ -230,7 +230,7 @@ cdef class Latency:
         else:
             # The fit's own tail, as long as nothing speaks against it, and then less and less of it.
             tail = fabs(self.later.centre) * exp(min(0.0, self.favour + 3.0))
-            chance = self.spread() / sqrt(0.1 * self.count)
+            chance = self.spread() / sqrt(0.28 * self.count)
         return max(tail, chance)
 
     def debug(self):

@@ -13,8 +13,9 @@ cdef int64_t SECOND = 1000000000
 cdef double GAP = 2.5               # s without a good pulse: from here on the clock is in holdover
 cdef int MANY = 1000000
 cdef int WARMED_UP = 60             # pulses until the filter's frequency is worth learning from
-cdef double COVER = 4.5             # standard errors in the bound
-cdef double GRAIN = 5.0             # ns: rounding, and the clock's reading itself
+cdef double COVER_CALM = 5.2        # standard errors of the calm model in the bound
+cdef double COVER = 3.3             # standard errors of the mixture
+cdef double GRAIN = 2.0             # ns: rounding, and the clock's reading itself
 cdef double[LEANS] LEAN = [0.5, 0.25, 0.125, 0.0625]     # weight of the newest pulse in each lean
 cdef double LEAN_USUAL = 1.5        # standard deviations of the lean that mean nothing
 cdef double LEAN_COVER = 2.0
@@ -22,8 +23,8 @@ cdef int INFORMED = 300             # pulses
 
 
 def tune(a, b, c, d, e):
-    global COVER, LEAN_COVER, LEAN_USUAL
-    COVER = a; LEAN_COVER = b; LEAN_USUAL = c
+    global COVER, COVER_CALM, LEAN_COVER, LEAN_USUAL
+    COVER = a; LEAN_COVER = b; LEAN_USUAL = c; COVER_CALM = d
 
 
 cdef class Tracker:
@@ -118,15 +119,19 @@ cdef class Tracker:
 
     cdef double _unfollowed(self) noexcept:
         """How far (ns) such a change may have carried the clock already."""
-        cdef double excess, most = 0.0
+        cdef double excess, spread, felt, most = 0.0
         cdef int i
         if self.settled < WARMED_UP:
             return 0.0
         for i in range(LEANS):
-            excess = fabs(self.lean[i]) - LEAN_USUAL * sqrt(LEAN[i] / (2.0 - LEAN[i]) / self.information)
+            spread = sqrt(LEAN[i] / (2.0 - LEAN[i]) / self.information)
+            excess = fabs(self.lean[i]) - LEAN_USUAL * spread
             most = max(most, excess)
-        # What a thermometer has just felt will take the filter about this long to follow.
-        return LEAN_COVER * most + self.holdover.heating() * self.servo.var_x / self.servo.cov_xy
+        # What a thermometer has just felt will take the filter about this long to follow, ...
+        felt = self.holdover.heating() * self.servo.var_x / self.servo.cov_xy
+        # ... unless the pulses of the last seconds say that it has followed.
+        spread = sqrt(LEAN[2] / (2.0 - LEAN[2]) / self.information)
+        return LEAN_COVER * most + min(felt, fabs(self.lean[2]) + 3.0 * spread)
 
     cdef Outcome _refuse(self, int64_t stamp_ns, int believe) noexcept:
         """Follow the refused pulses by themselves: if they agree for long enough, they are right."""
@@ -169,12 +174,14 @@ cdef class Tracker:
 
     cdef double bound(self, double ahead) noexcept:
         """|error| of the estimate is at most this (ns), `ahead` seconds from the reference if no more pulses come."""
-        cdef double age
+        cdef double age, sigma
         if not self.running:
             return 9e18
+        sigma = sqrt(self.servo.var_x)
         age = (self.servo.reference_ns - self.last_good) * 1e-9 + ahead
         return (
-            COVER * self.servo.sigma_at(ahead) + self._unfollowed()
+            max(COVER_CALM * sqrt(self.servo.pxx[0]), COVER * sigma) + COVER_CALM * (self.servo.sigma_at(ahead) - sigma)
+            + self._unfollowed()
             + self.holdover.stray(age) + self.latency.unknown() + GRAIN
         )
 
