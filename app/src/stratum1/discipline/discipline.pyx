@@ -489,6 +489,3 @@ cdef class Discipline:
             temperature_mc=self._temperature,
             saved_ns=self._tracker.servo.utc(self._now),
         )
-
-    def lat(self):
-        return self._tracker.latency.debug()

@@ -9,6 +9,8 @@ cdef class Holdover:
     cdef readonly double sigma              # its standard error, ns/s per kelvin
     cdef readonly double restless           # largest change of frequency lately, ns/s
     cdef readonly double unexplained        # the same less what the temperature explains
+    cdef readonly bint shaken               # a load has heated the crystal in the last day
+    cdef double shaken_s                    # time since then, s
     cdef double prior                       # coefficient remembered from an earlier run
     cdef double prior_sigma
     cdef double sxx, sxy

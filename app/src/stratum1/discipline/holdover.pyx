@@ -24,9 +24,12 @@ cdef double USUAL = 0.01                # K^2: sensors are not much worse than 0
 cdef double LIKELY = 100.0              # ns/s/K: until the coefficient is known better
 cdef double RESTLESS_FIRST = 300.0      # ns/s: a load may heat the crystal at any time
 cdef double RESTLESS_LEAST = 100.0      # ns/s
+cdef double LOAD = 60.0                 # ns/s between five-minute means: more than a day's swing does
 cdef double UNEXPLAINED_FIRST = 80.0    # ns/s: a thermometer is not the crystal
 cdef double UNEXPLAINED_LEAST = 20.0    # ns/s
 cdef double FORGET = 24 * 3600.0        # s: of how restless it was
+cdef double CALM = 2 * 3600.0            # s without a load, from the start, until none is expected
+cdef double LAG = 30.0                  # s: how far a thermometer's warmth lags behind the crystal's, or leads
 cdef double HEATING = 60.0              # s: how fast a load reaches the crystal
 cdef double SLOPE = 0.05                # ns/s per s: the day's swing, ageing and the rest
 cdef double SLOPE_KNOWN = 0.01          # the same with a thermometer that explains the crystal
@@ -37,6 +40,8 @@ cdef class Holdover:
     def __cinit__(self):
         self.prior_sigma = self.sigma = PRIOR_SIGMA
         self.restless = RESTLESS_FIRST
+        self.shaken = True
+        self.shaken_s = FORGET - CALM
         self.unexplained = UNEXPLAINED_FIRST
 
     cdef void remember(self, double coefficient, double sigma) noexcept:
@@ -122,6 +127,12 @@ cdef class Holdover:
         self._regress()
         change = self.ys[0] - self.ys[1]
         self.restless = max(self.restless, fabs(change))
+        self.shaken_s += BLOCK
+        if fabs(change) > LOAD:
+            self.shaken = True
+            self.shaken_s = 0.0
+        elif self.shaken_s > FORGET:
+            self.shaken = False
         if self.warm[0] and self.warm[1] and self.knows():
             change -= self.coefficient * (self.ts[0] - self.ts[1])
             self.unexplained = max(self.unexplained, fabs(change))
@@ -173,7 +184,10 @@ cdef class Holdover:
 
     cdef double stray(self, double seconds) noexcept:
         """How far (ns) the clock may have strayed by that: the integral of stray_rate."""
-        return (
-            self._sudden() * (seconds - HEATING * (1.0 - exp(-seconds / HEATING)))
-            + 0.5 * (SLOPE_KNOWN if self.knows() else SLOPE) * seconds * seconds
-        )
+        cdef double reached = seconds - HEATING * (1.0 - exp(-seconds / HEATING))
+        if self.knows():
+            return (
+                self._sudden() * reached + 0.5 * SLOPE_KNOWN * seconds * seconds
+                + max(RESTLESS_LEAST, self.restless) * min(reached, LAG)
+            )
+        return self._sudden() * reached + 0.5 * SLOPE * seconds * seconds

@@ -27,7 +27,7 @@ cdef class Latency:
     cdef readonly bint late             # the tail is believed
     cdef readonly int count             # pulses learned from, saturating
     cdef readonly double favour         # log likelihood ratio of a late tail to the better of the others
-    cdef double over_plain, over_early
+    cdef double over_plain, over_even
     cdef Fit plain
     cdef Fit later
     cdef Fit earlier

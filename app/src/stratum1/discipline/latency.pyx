@@ -5,8 +5,8 @@ An interrupt is never served before its pulse but often some time after it, so a
 a symmetric part plus a latency >= 0.  Taken as Gaussian plus exponential, its density is the
 exponentially modified Gaussian (Grushka 1972); pulse by pulse a recursive EM (Cappe and
 Moulines 2009) fits three shapes side by side: no tail, a late one, and an early one.  A
-late tail is believed only when it has foretold the pulses much better than both others,
-so symmetric noise, however heavy, has no skew imagined into it.
+late tail is believed only when it has foretold the pulses much better than no tail and than
+tails to both sides, so symmetric noise, however heavy, has no skew imagined into it.
 """
 
 from libc.math cimport erfc, exp, fabs, log, sqrt
@@ -155,12 +155,12 @@ cdef class Latency:
         self.shape = self.plain.shape
         self.late = False
         self.count = 0
-        self.favour = self.over_plain = self.over_early = 0.0
+        self.favour = self.over_plain = self.over_even = 0.0
         self.strikes = 0.0
 
     cdef double learn(self, double innovation, double foretold) noexcept:
         """Learn from a pulse; what the clock's offset is to be moved by (ns) when a tail is first believed."""
-        cdef double plain, later, earlier, gain
+        cdef double plain, later, earlier, even, gain
         cdef double moved = 0.0
         if foretold > self.plain.shape.variance:
             # The clock itself is still being found: only a width can be told, and that roughly.
@@ -182,8 +182,10 @@ cdef class Latency:
         later = self.later.learn(innovation, foretold, gain)
         earlier = self.earlier.learn(innovation, foretold, gain)
         self.over_plain = weighed(self.over_plain + later - plain)
-        self.over_early = weighed(self.over_early + later - earlier)
-        self.favour = min(self.over_plain, self.over_early)
+        # Tails to both sides, half and half: log((exp(later) + exp(earlier)) / 2).
+        even = max(later, earlier) + log(0.5 + 0.5 * exp(-fabs(later - earlier)))
+        self.over_even = weighed(self.over_even + later - even)
+        self.favour = min(self.over_plain, self.over_even)
         if not self.late and self.favour > CONVINCED:
             self.late = True
             moved = self.later.centre
@@ -232,6 +234,3 @@ cdef class Latency:
             tail = fabs(self.later.centre) * exp(min(0.0, self.favour + 3.0))
             chance = self.spread() / sqrt(0.28 * self.count)
         return max(tail, chance)
-
-    def debug(self):
-        return [(f.side, round(f.centre), round(sqrt(f.shape.variance)), round(f.shape.tail)) for f in (self.plain, self.later, self.earlier)], self.favour, self.late, self.count

@@ -27,6 +27,7 @@ cdef class Tracker:
     cdef int64_t last_good              # stamp of the last pulse taken; 0 = none
     cdef int64_t reference              # UTC of the last pulse taken
     cdef double offset                  # last pulse: served clock minus pulse, ns
+    cdef double calm                    # the filter's standard error when nothing happens, ns
     cdef double moved                   # by how much the last belief moved the offset, ns
     cdef double lean[LEANS]             # means of the last few innovations, each as far as it tells, ns
     cdef double information             # what a pulse tells of the offset, 1/ns^2

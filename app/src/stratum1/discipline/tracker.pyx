@@ -10,21 +10,19 @@ from stratum1.discipline.servo cimport Servo
 from stratum1.timescale cimport floor_seconds
 
 cdef int64_t SECOND = 1000000000
-cdef double GAP = 2.5               # s without a good pulse: from here on the clock is in holdover
+cdef double GAP = 10.0              # s without a good pulse: from here on the clock is in holdover
+cdef double GRACE = 1.5             # s: what a load does between two pulses is covered with the rest
 cdef int MANY = 1000000
 cdef int WARMED_UP = 60             # pulses until the filter's frequency is worth learning from
-cdef double COVER_CALM = 5.2        # standard errors of the calm model in the bound
-cdef double COVER = 3.3             # standard errors of the mixture
+cdef double COVER_CALM = 4.9        # standard errors in the bound while nothing happens
+cdef double COVER_SHAKEN = 5.8      # the same where loads are known to heat the crystal
+cdef double COVER = 3.3             # standard errors while something happens: the filter has seen it then
 cdef double GRAIN = 2.0             # ns: rounding, and the clock's reading itself
 cdef double[LEANS] LEAN = [0.5, 0.25, 0.125, 0.0625]     # weight of the newest pulse in each lean
-cdef double LEAN_USUAL = 1.5        # standard deviations of the lean that mean nothing
-cdef double LEAN_COVER = 2.0
+cdef double CALMING = 1e-3          # how fast the calm standard error may rise, per pulse
+cdef double LEAN_USUAL = 1.9        # standard deviations of the lean that mean nothing
+cdef double LEAN_COVER = 3.0
 cdef int INFORMED = 300             # pulses
-
-
-def tune(a, b, c, d, e):
-    global COVER, COVER_CALM, LEAN_COVER, LEAN_USUAL
-    COVER = a; LEAN_COVER = b; LEAN_USUAL = c; COVER_CALM = d
 
 
 cdef class Tracker:
@@ -82,7 +80,7 @@ cdef class Tracker:
     cdef Outcome pulse(self, int64_t stamp_ns, int rate, int believe) noexcept:
         """A pulse, its stamp corrected for delays; `believe` refused ones in a row that agree are believed."""
         cdef double gap = (stamp_ns - self.last_good) * 1e-9
-        cdef double innovation, foretold, before
+        cdef double innovation, foretold, before, sigma
         cdef int64_t utc
         if gap <= 0.0:
             self.rejected += 1
@@ -97,6 +95,8 @@ cdef class Tracker:
         if self.servo.update(innovation, &self.latency.shape) < 0.5:
             return self._refuse(stamp_ns, believe)
         self._watch((self.servo.mean_x - before) / foretold)
+        sigma = sqrt(self.servo.var_x)
+        self.calm = sigma if self.settled < WARMED_UP else min(sigma, self.calm * (1.0 + CALMING))
         self.rival_count = 0
         self.servo.move(self.latency.learn(innovation, foretold))
         if self.settled > WARMED_UP and gap < GAP:
@@ -175,14 +175,15 @@ cdef class Tracker:
     cdef double bound(self, double ahead) noexcept:
         """|error| of the estimate is at most this (ns), `ahead` seconds from the reference if no more pulses come."""
         cdef double age, sigma
+        cdef double cover = COVER_SHAKEN if self.holdover.shaken else COVER_CALM
         if not self.running:
             return 9e18
         sigma = sqrt(self.servo.var_x)
         age = (self.servo.reference_ns - self.last_good) * 1e-9 + ahead
         return (
-            max(COVER_CALM * sqrt(self.servo.pxx[0]), COVER * sigma) + COVER_CALM * (self.servo.sigma_at(ahead) - sigma)
+            max(cover * min(self.calm, sigma), COVER * sigma) + cover * (self.servo.sigma_at(ahead) - sigma)
             + self._unfollowed()
-            + self.holdover.stray(age) + self.latency.unknown() + GRAIN
+            + self.holdover.stray(max(0.0, age - GRACE)) + self.latency.unknown() + GRAIN
         )
 
     cdef double time_left(self, double limit) noexcept:
