@@ -15,13 +15,13 @@ cdef double GRACE = 1.5             # s: what a load does between two pulses is 
 cdef int MANY = 1000000
 cdef int WARMED_UP = 60             # pulses until the filter's frequency is worth learning from
 cdef double COVER_CALM = 4.9        # standard errors in the bound while nothing happens
-cdef double COVER_SHAKEN = 5.8      # the same where loads are known to heat the crystal
+cdef double COVER_SHAKEN = 5.9      # the same where loads are known to heat the crystal
 cdef double COVER = 3.3             # standard errors while something happens: the filter has seen it then
 cdef double GRAIN = 2.0             # ns: rounding, and the clock's reading itself
 cdef double[LEANS] LEAN = [0.5, 0.25, 0.125, 0.0625]     # weight of the newest pulse in each lean
 cdef double CALMING = 1e-3          # how fast the calm standard error may rise, per pulse
-cdef double LEAN_USUAL = 1.9        # standard deviations of the lean that mean nothing
-cdef double LEAN_COVER = 3.0
+cdef double LEAN_USUAL = 1.8        # standard deviations of the lean that mean nothing
+cdef double LEAN_COVER = 2.8
 cdef int INFORMED = 300             # pulses
 
 
