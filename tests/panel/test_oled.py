@@ -182,6 +182,20 @@ def test_nothing_there_is_said_with_what_was_looked_at(dev):
     assert bus.closed
 
 
+def test_a_bus_that_hangs_is_tried_once_and_named(dev):
+    bus = FakeBus({0x3C: Ssd1306()})
+    tried = []
+
+    def hang(address, data, read=0):
+        tried.append(address)
+        raise OSError(errno.ETIMEDOUT, "Connection timed out")
+
+    bus.transfer = hang
+    with pytest.raises(NoPanelError, match="i2c-1 hangs; check SDA and SCL"):
+        find(dev, "auto", 64, False, lambda path: bus)
+    assert tried == [0x3C] and bus.closed
+
+
 def test_no_bus_is_said_with_the_remedy(tmp_path):
     with pytest.raises(NoPanelError, match="dtparam=i2c_arm=on"):
         find(tmp_path, "auto", 64, False)

@@ -78,7 +78,7 @@ class Paths:
 
     @property
     def order(self) -> Path:
-        """One word from the panel's buttons for the supervisor: reboot, setup or factory-reset."""
+        """One word for the supervisor from who may not do it: reboot."""
         return self.run / "order"
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stratum1.panel.buttons import Press
-from stratum1.panel.pages import PAGES, AskPage, Page, details_page
+from stratum1.panel.pages import PAGES, AskPage, Page, details_page, network_page
 from stratum1.panel.world import World
 from stratum1.timescale import NS_PER_S
 
@@ -17,13 +17,13 @@ _MENU_NS = 15 * NS_PER_S
 _COUNTDOWN_NS = 5 * NS_PER_S
 
 CHOICES = (
-    ("cancel", "CANCEL"),
-    ("reboot", "REBOOT"),
-    ("setup", "SETUP MODE"),
-    ("controller", "OTHER PANEL TYPE"),
-    ("factory-reset", "FACTORY RESET"),
+    ("cancel", "CANCEL", "back to the clock"),
+    ("reboot", "REBOOT", "of the whole box"),
+    ("setup", "SETUP MODE", "new web password"),
+    ("controller", "PANEL TYPE", "SSD1306 or SH1106"),
+    ("factory-reset", "FACTORY RESET", "all settings, password"),
 )
-"""(order, what the panel calls it); the first does nothing."""
+"""(order, what the panel calls it, what it does); the first does nothing."""
 
 
 @dataclass(slots=True)
@@ -78,7 +78,10 @@ class Desk:
         if menu is not None:
             if menu.fire_ns is not None and now_ns >= menu.fire_ns:
                 self._menu = None
-                self._give(CHOICES[menu.choice][0])
+                order = CHOICES[menu.choice][0]
+                if order in ("setup", "factory-reset"):
+                    self._page, self.touched_ns = PAGES.index(network_page), now_ns  # where to go on
+                self._give(order)
                 return True
             if menu.fire_ns is None and idle >= _MENU_NS:
                 self._menu = None
@@ -107,8 +110,8 @@ class Desk:
 
 
 def _ask(menu: _Menu, now_ns: int) -> AskPage:
-    name = CHOICES[menu.choice][1]
+    _, name, does = CHOICES[menu.choice]
     if menu.fire_ns is None:
-        return AskPage("MENU", name, "A: next   B: do it", 0.0)
+        return AskPage("A: next   B: do it", name, does, 0.0)
     left = max(menu.fire_ns - now_ns, 0)
-    return AskPage("SURE? ANY KEY STOPS IT", name, f"in {-(-left // NS_PER_S)} s", left / _COUNTDOWN_NS)
+    return AskPage("any key stops it", name, f"in {-(-left // NS_PER_S)} s", left / _COUNTDOWN_NS)

@@ -215,7 +215,7 @@ def ask(sheet: Sheet, page: AskPage) -> None:
     sheet.title(page.title, "")
     small = sheet.height < 60
     sheet.pill(0, 10 if small else 16, page.choice, sheet.width, True)
-    sheet.text(0, 23 if small else 34, page.hint, sheet.width, LABEL if small else TEXT)
+    sheet.text(0, 22 if small else 34, page.hint, sheet.width)
     if page.fraction > 0 and not small:
         sheet.draw.rectangle((0, 50, sheet.width - 1, 58), outline=255)
         sheet.draw.rectangle((2, 52, 2 + round((sheet.width - 5) * min(page.fraction, 1.0)), 56), fill=255)

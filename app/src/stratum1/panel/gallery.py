@@ -17,7 +17,8 @@ from stratum1.panel.samples import worlds
 from stratum1.panel.wall import PALETTE, wall
 
 SIZES = ((128, 64), (128, 32))
-_ASKED = AskPage("HOLD BOTH TO CONFIRM", "REBOOT", "in 3 s; any key: cancel", 0.6)
+_MENU = AskPage("A: next   B: do it", "SETUP MODE", "new web password", 0.0)
+_ASKED = AskPage("any key stops it", "REBOOT", "in 3 s", 0.6)
 
 
 def frames() -> Iterator[tuple[str, Image.Image]]:
@@ -30,7 +31,7 @@ def frames() -> Iterator[tuple[str, Image.Image]]:
                     name = page.__name__.removesuffix("_page")
                     yield f"{name}-{state}-{size[1]}", picture(size, page(world))
         locked = dict(worlds(size[1]))["locked"]
-        more: dict[str, Page] = {"details": details_page(locked), "question": _ASKED}
+        more: dict[str, Page] = {"details": details_page(locked), "menu": _MENU, "countdown": _ASKED}
         for name, shown in more.items():
             yield f"{name}-{size[1]}", picture(size, shown)
 

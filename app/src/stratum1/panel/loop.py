@@ -233,7 +233,7 @@ class Panel:
     def _order(self, order: str) -> None:
         self._parts.say(f"order from the buttons: {order}")
         self._parts.give(order, self._settings, self._glass.name if self._glass else "")
-        if order == "controller":
+        if order in ("controller", "factory-reset"):
             self._reload()
 
     def _reload(self) -> None:

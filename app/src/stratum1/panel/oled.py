@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,7 @@ def controller_of(wire: Wire) -> str:
 
 def find(dev: Path, controller: str, height: int, rotate: bool, open_bus: Callable[[Path], Bus] = KernelBus) -> Oled:
     """The first panel that answers; NoPanelError says what was looked at in vain."""
-    looked = []
+    looked, hangs = [], []
     for path in buses(dev):
         try:
             bus = open_bus(path)
@@ -149,10 +150,16 @@ def find(dev: Path, controller: str, height: int, rotate: bool, open_bus: Callab
                 wire.command(_NOP)
                 kind = controller_of(wire) if controller == "auto" else controller
                 return Oled(wire, bus, kind, height, rotate, path.name)
-            except OSError:
+            except OSError as error:
+                if error.errno == errno.ETIMEDOUT:  # each try takes the kernel a second: one is enough
+                    hangs.append(path.name)
+                    break
                 continue
-        looked.append(path.name)
+        else:
+            looked.append(path.name)
         bus.close()
+    if hangs:
+        raise NoPanelError(f"no panel: {', '.join(hangs)} hangs; check SDA and SCL")
     if not looked:
         raise NoPanelError("no panel: there is no I2C bus; switch it on with dtparam=i2c_arm=on")
     raise NoPanelError(f"no panel: nothing answers at 0x3C or 0x3D on {', '.join(looked)}")

@@ -77,17 +77,22 @@ def draw_wall(
 
 
 def carry_out(paths: Paths, order: str, settings: Settings, glass: str) -> None:
-    """What the buttons' menu ordered; OSError or SettingsError when it cannot be done."""
+    """What the buttons' menu ordered, on the glass of that name; OSError or SettingsError when it cannot be done."""
     if order == "cancel":
         return
     if order == "controller":
         other = "ssd1306" if glass.startswith("SH1106") else "sh1106"
         save(paths.settings, settings.changed("panel.controller", other))
-        return
-    # The rest is for who may do it: the supervisor takes the order file up.
-    new = paths.order.with_name(f"{paths.order.name}.new.{os.getpid()}")
-    new.write_text(f"{order}\n", encoding="ascii")
-    os.replace(new, paths.order)
+    elif order == "reboot":
+        # For who may do it: the supervisor takes the file up.
+        new = paths.order.with_name(f"{paths.order.name}.new.{os.getpid()}")
+        new.write_text(f"{order}\n", encoding="ascii")
+        os.replace(new, paths.order)
+    elif order in ("setup", "factory-reset"):
+        # Without the file the page asks the next visitor to choose a password.
+        paths.web_password.unlink(missing_ok=True)
+        if order == "factory-reset":
+            save(paths.settings, Settings())
 
 
 def run(paths: Paths, screen: bool = False) -> int:

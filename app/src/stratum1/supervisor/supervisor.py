@@ -58,7 +58,12 @@ class Supervisor:
     def run(self) -> int:
         """Until SIGTERM or SIGINT; 0."""
         wake = self._take_signals()
-        for stale in (self.paths.tracking, self.paths.receiver_status, self.paths.responder_counters):
+        for stale in (
+            self.paths.tracking,
+            self.paths.receiver_status,
+            self.paths.responder_counters,
+            self.paths.order,
+        ):
             # Of an earlier run, perhaps before a restart of the machine: nobody may take it for ours.
             stale.unlink(missing_ok=True)
         self._watch.start()
@@ -67,6 +72,7 @@ class Supervisor:
             for child in self.children:
                 child.turn(now)
             self._check_settings()
+            self._check_order()
             self._check_gpsd(now)
             self._feed(now)
             self._publish()
@@ -111,6 +117,21 @@ class Supervisor:
         for child in self.children:
             if child is not self._gpsd:  # which takes its settings as arguments, and SIGHUP for something else
                 child.hangup()
+
+    def _check_order(self) -> None:
+        """A restart of the machine that the panel's buttons asked for; only init can do it, and only our own may."""
+        try:
+            order = self.paths.order.read_text(encoding="utf-8", errors="replace").strip()
+            self.paths.order.unlink()
+        except OSError:
+            return
+        if order != "reboot":
+            say(f"{self.paths.order}: {order[:40]!r} is no order that is known; want reboot")
+        elif os.getppid() != 1 or os.geteuid() != 0:
+            say("a reboot was asked for, but this is no appliance: init has not started it")
+        else:
+            say("reboot, as asked for")
+            os.kill(1, signal.SIGTERM)  # BusyBox init's word for it; sets our own end off
 
     def _tell(self, problem: str) -> None:
         if problem and problem != self._settings_problem:
