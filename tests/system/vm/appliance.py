@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import json
 import mmap
 import socket
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from machine import Machine
+from PIL import Image, ImageChops
+
+from stratum1.panel.fonts import TEXT
 
 Result = TypeVar("Result")
 NTP_UNIX_S = 2_208_988_800
@@ -59,9 +63,23 @@ def wait_until(what: str, look: Callable[[], Result | None], seconds: float, eve
         time.sleep(every)
 
 
+def contains(frame: Image.Image, word: Image.Image) -> bool:
+    """Whether the pixels of `word` are found in `frame`, as they are or inverted."""
+    width, height = word.size
+    pattern = word.convert("1").tobytes()
+    inverted = ImageChops.invert(word.convert("1")).tobytes()
+    for y in range(frame.height - height + 1):
+        for x in range(frame.width - width + 1):
+            part = frame.crop((x, y, x + width, y + height)).tobytes()
+            if part in (pattern, inverted):
+                return True
+    return False
+
+
 class Appliance:
-    def __init__(self, machine: Machine, true_offset_s: int = 0) -> None:
+    def __init__(self, machine: Machine, hat_program: Path, true_offset_s: int = 0) -> None:
         self.machine = machine
+        self._hat_program = hat_program
         self.true_offset_s = true_offset_s
         self._agent: socket.socket | None = None
         self._question = int(time.time())
@@ -140,10 +158,23 @@ class Appliance:
     def hat(self, order: str) -> None:
         self.machine.hat(order)
 
-    def frame(self) -> bytes | None:
-        """The picture on the panel's glass as a PBM file; None before the first."""
-        path: Path = self.machine.frame
-        return path.read_bytes() if path.exists() else None
+    def frame(self) -> Image.Image | None:
+        """The picture on the panel's glass; None before the first."""
+        try:
+            return Image.open(io.BytesIO(self.machine.frame.read_bytes())).convert("1")
+        except OSError:
+            return None
+
+    def panel_shows(self, word: str) -> bool:
+        """Whether `word` stands on the glass in the panel's own letters, light on dark or dark on light."""
+        frame = self.frame()
+        return frame is not None and contains(frame, TEXT.render(word))
+
+    def power_cut(self) -> None:
+        """Pull the plug and put it back."""
+        self.forget_agent()
+        self.machine.power_cut()
+        self.machine.start(self._hat_program, true_offset_s=self.true_offset_s)
 
     # What only a test can do.
 

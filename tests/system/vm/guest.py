@@ -266,6 +266,14 @@ class Guest:
     append: str = ""
 
 
+def find_or_make(build: Path) -> Guest:
+    """The image of stratum1_qemu_defconfig where one has been built, else a guest of Debian's packages."""
+    image, kernel_image = build / "image/qemu/disk.img", build / "image/qemu/Image"
+    if image.exists() and kernel_image.exists():
+        return Guest(kernel_image, None, image, "root=/dev/vda5 rootfstype=squashfs ro rootwait")
+    return make(build / "guest")
+
+
 def make(build: Path) -> Guest:
     """An up-to-date guest below `build`."""
     build.mkdir(parents=True, exist_ok=True)

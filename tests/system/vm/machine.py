@@ -23,8 +23,9 @@ from typing import Any
 QEMU = "qemu-system-aarch64"
 GPIO_NODE = "/pl061@9030000"
 PULSE_LINE, SDA_LINE, SCL_LINE, BUTTON_LINE = 5, 6, 7, 0
-KEY_RESTART, KEY_NEXT = 0x198, 0x197
 MEMORY_MB = 1024
+SETUP_OFFSET = 1 << 20
+"""Of the setup partition on the card, bytes: the first one, aligned to 1 MiB."""
 
 
 def device_tree(path: Path) -> None:
@@ -117,6 +118,17 @@ class Machine:
         self._qemu: subprocess.Popen[bytes] | None = None
         self._hat: subprocess.Popen[str] | None = None
 
+    def _copy_disk(self) -> None:
+        if not self.disk.exists():
+            subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(self.pristine), str(self.disk)], check=True)
+
+    def preset(self, settings: str) -> None:
+        """Put stratum1.toml on the setup partition, as a person does with a card reader."""
+        self._copy_disk()
+        file = self.folder / "stratum1.toml"
+        file.write_text(settings, encoding="utf-8")
+        subprocess.run(["mcopy", "-o", "-i", f"{self.disk}@@{SETUP_OFFSET}", str(file), "::"], check=True)
+
     def start(self, hat_program: Path, *, clock: str = "utc", true_offset_s: int = 0) -> None:
         """Power on.  `clock` is QEMU's -rtc base; `true_offset_s` is the hat's time against the host's."""
         for old in self.sockets.iterdir():
@@ -124,8 +136,7 @@ class Machine:
         tree = self.folder / "board.dtb"
         if not tree.exists():
             device_tree(tree)
-        if not self.disk.exists():
-            subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(self.pristine), str(self.disk)], check=True)
+        self._copy_disk()
         self.shared = self.sockets / "shared"
         with self.shared.open("wb") as shared:
             shared.truncate(1 << 20)
