@@ -4,9 +4,10 @@
 BIN := build/venv/bin
 PYTEST := $(BIN)/python -m pytest -c app/pyproject.toml --rootdir=.
 TESTS ?= tests
+VM := tests/system/vm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run lint test peers clean bench-footprint
+.PHONY: help setup run lint test peers emulate system-test clean bench-footprint
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -23,7 +24,15 @@ lint: ## ruff, mypy --strict, cython-lint, shellcheck
 	@scripts/lint.sh
 
 test: lint peers ## lint, then every test that needs no hardware; TESTS=tests/unit picks some
-	@$(PYTEST) $(TESTS)
+	@$(PYTEST) $(TESTS) --ignore=$(VM)
+
+emulate: ## boot the appliance in QEMU with a virtual GPS hat; Ctrl-C ends it
+	@scripts/setup.sh emulate
+	@$(BIN)/python $(VM)/emulate.py
+
+system-test: peers ## the whole appliance in QEMU: kernel pulses, real gpsd, real clients, faults (15 minutes at most)
+	@scripts/setup.sh emulate
+	@$(PYTEST) $(VM)
 
 peers: ## unpack other time programs below build/peers for tests and benches (nothing is installed)
 	-@scripts/peers.sh

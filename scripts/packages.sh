@@ -5,6 +5,8 @@
 #   packages.sh missing run|test    print those that are missing, on one line
 #   packages.sh install run|test    install them (root)
 #
+# A third purpose, emulate, is test and what the virtual machine needs.
+#
 # No time daemon is among them, and no service is started or enabled: see install().
 set -eu
 
@@ -38,11 +40,23 @@ missing() {
     find_python >/dev/null || echo python3-venv python3-dev
     has gcc && header stdio.h || echo gcc libc6-dev
     header openssl/evp.h || echo libssl-dev
-    [ "$1" = test ] || return 0
+    [ "$1" != run ] || return 0
     has shellcheck || echo shellcheck
     has dtc || echo device-tree-compiler
     has chromium || has chromium-browser || has google-chrome || echo chromium
     has ip || echo iproute2
+    [ "$1" = emulate ] || return 0
+    has qemu-system-aarch64 || echo qemu-system-arm
+    has aarch64-linux-gnu-gcc && [ -e /usr/aarch64-linux-gnu/include/stdio.h ] ||
+        echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    has genimage || echo genimage
+    has mksquashfs || echo squashfs-tools
+    has mcopy || echo mtools
+    has mkdosfs || echo dosfstools
+    has mke2fs || echo e2fsprogs
+    has cpio || echo cpio
+    has modinfo || echo kmod
+    has busybox || echo busybox-static
 }
 
 # The gpsd package brings a service that Debian starts and enables by itself, and that would take the
@@ -87,7 +101,7 @@ case ${1:-} in
         install $wanted
         ;;
     *)
-        echo "usage: packages.sh missing|install run|test, or packages.sh python" >&2
+        echo "usage: packages.sh missing|install run|test|emulate, or packages.sh python" >&2
         exit 2
         ;;
 esac

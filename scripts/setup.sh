@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes this checkout ready:  setup.sh [run|test]
+# Makes this checkout ready:  setup.sh [run|test|emulate]
 #
 # System packages, a virtual environment in build/venv, the Python packages of app/pyproject.toml and the
 # compiled modules. What is done already is known by the hash of what it was made from and is not done again.
@@ -51,10 +51,12 @@ if ! [ -x "$venv/bin/python" ] || ! done_before venv "$PWD" || ! "$venv/bin/pyth
 fi
 
 # 3. Python packages; those for tests include those for running.
+python_set=$purpose
+[ "$purpose" != emulate ] || python_set="test"
 wanted=$(hash_of app/pyproject.toml scripts/setup.sh)
-if ! done_before "packages-$purpose" "$wanted" && ! done_before packages-test "$wanted"; then
-    say "3/4 installing Python packages ($purpose); the first time this takes a minute or two"
-    "$venv/bin/python" - "$purpose" >"$stamps/requirements.txt" <<'END'
+if ! done_before "packages-$python_set" "$wanted" && ! done_before packages-test "$wanted"; then
+    say "3/4 installing Python packages ($python_set); the first time this takes a minute or two"
+    "$venv/bin/python" - "$python_set" >"$stamps/requirements.txt" <<'END'
 import sys, tomllib
 with open("app/pyproject.toml", "rb") as file:
     text = tomllib.load(file)
@@ -84,7 +86,7 @@ END
         exit 1
     fi
     trap - INT TERM
-    mark "packages-$purpose" "$wanted"
+    mark "packages-$python_set" "$wanted"
     rm -f "$stamps/extensions"
 fi
 

@@ -5,7 +5,8 @@ Shared memory is QEMU's ivshmem device, words of 64 bits: [0] question number, [
 [2] CLOCK_REALTIME, [3] served time (kernel clock and published correction), [4] error bound,
 [5] 1 if served as good, [6] 1 while this program looks.
 
-Orders are lines, each answered by one line of JSON: `kill NAME`, `stop NAME`, `pids NAME`, `run COMMAND`, `read PATH`, `date`, `snapshot`.
+Orders are lines, each answered by one line of JSON: `kill NAME`, `stop NAME`, `pids NAME`, `run COMMAND`,
+`read PATH`, `date`, `snapshot`.
 NAME is looked for in the processes' command lines.
 """
 

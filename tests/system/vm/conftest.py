@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from appliance import Appliance
+from emulate import build_hat
 from guest import PROJECT, Guest, find_or_make
 from machine import QEMU, Machine
 
@@ -35,11 +35,7 @@ def guest() -> Guest:
 
 @pytest.fixture(scope="session")
 def hat_program() -> Path:
-    program = PROJECT / "build/vm/hat"
-    program.parent.mkdir(parents=True, exist_ok=True)
-    source = Path(__file__).with_name("hat.c")
-    subprocess.run(["gcc", "-O2", "-Wall", "-Werror", "-o", str(program), str(source), "-lpthread"], check=True)
-    return program
+    return build_hat(PROJECT / "build/vm")
 
 
 @pytest.fixture(scope="module")

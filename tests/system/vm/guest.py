@@ -49,13 +49,15 @@ DEVELOPMENT = ("libpython3.13-dev", "libssl-dev")
 NOT_WANTED = (
     "adduser", "base-passwd", "coreutils", "cpio", "debconf", "dpkg", "gcc-14-base", "init-system-helpers",
     "libapparmor1", "libaudit", "libpam", "libsemanage", "libsepol", "libseccomp", "libsystemd-shared", "login.defs",
-    "lsb-base", "media-types", "mount_", "netbase", "openssl-provider-legacy", "passwd", "perl", "python3_", "python3-minimal",
+    "lsb-base", "media-types", "mount_", "netbase", "openssl-provider-legacy", "passwd", "perl", "python3_",
+    "python3-minimal",
     "systemd", "tar_", "tzdata-legacy", "udev",
 )  # fmt: skip
 WHEELS = ("gpsd-py3", "luma.core", "luma.oled", "smbus2", "tomli-w")
 
 MODULES = (
-    "virtio_blk", "virtio_net", "squashfs", "vfat", "nls_ascii", "nls_cp437", "nls_iso8859_1", "crc32c_generic", "ext4", "pps-gpio", "i2c-dev", "i2c-gpio", "gpio_keys", "evdev", "i6300esb",
+    "virtio_blk", "virtio_net", "squashfs", "vfat", "nls_ascii", "nls_cp437", "nls_iso8859_1", "crc32c_generic", "ext4",
+    "pps-gpio", "i2c-dev", "i2c-gpio", "gpio_keys", "evdev", "i6300esb",
 )  # fmt: skip
 
 INIT = """#!/bin/busybox sh
@@ -185,7 +187,9 @@ def install_application(sysroot: Path, root: Path, build: Path) -> None:
     target = packages / "stratum1"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(
-        PROJECT / "app/src/stratum1", target, ignore=shutil.ignore_patterns("*.so", "*.pyx", "*.c", "__pycache__", "*.pxd")
+        PROJECT / "app/src/stratum1",
+        target,
+        ignore=shutil.ignore_patterns("*.so", "*.pyx", "*.c", "__pycache__", "*.pxd"),
     )
     here = Path.cwd()
     os.chdir(PROJECT / "app")
@@ -214,7 +218,9 @@ def install_wheels(root: Path, build: Path) -> None:
     wheels = build / "wheels"
     if not (wheels / "done").exists():
         say("fetching python packages")
-        subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels), *WHEELS], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels), *WHEELS], check=True
+        )
         (wheels / "done").touch()
     for wheel in wheels.glob("*.whl"):
         shutil.unpack_archive(wheel, root / "usr/lib/python3/dist-packages", "zip")
@@ -238,7 +244,11 @@ def pack(root: Path, archive: Path) -> None:
     """`root` as an initial RAM file system, everything owned by root."""
     names = subprocess.run(["find", ".", "-print0"], cwd=root, capture_output=True, check=True).stdout
     packed = subprocess.run(
-        ["cpio", "--null", "-o", "-H", "newc", "--quiet", "-R", "0:0"], cwd=root, input=names, capture_output=True, check=True
+        ["cpio", "--null", "-o", "-H", "newc", "--quiet", "-R", "0:0"],
+        cwd=root,
+        input=names,
+        capture_output=True,
+        check=True,
     )
     archive.write_bytes(packed.stdout)
 

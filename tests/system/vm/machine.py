@@ -30,7 +30,17 @@ SETUP_OFFSET = 1 << 20
 
 def device_tree(path: Path) -> None:
     """The board's own tree with pulse, OLED bus and buttons added on the PL061."""
-    board = ["-M", f"virt,gic-version=2,dumpdtb={path}", "-cpu", "cortex-a72", "-m", str(MEMORY_MB), "-smp", "1", "-nodefaults"]
+    board = [
+        "-M",
+        f"virt,gic-version=2,dumpdtb={path}",
+        "-cpu",
+        "cortex-a72",
+        "-m",
+        str(MEMORY_MB),
+        "-smp",
+        "1",
+        "-nodefaults",
+    ]
     subprocess.run([QEMU, *board, "-display", "none"], check=True, capture_output=True)
     gpio = subprocess.run(
         ["fdtget", "-t", "x", str(path), GPIO_NODE, "phandle"], check=True, capture_output=True, text=True
@@ -148,7 +158,11 @@ class Machine:
         gpio = self.qmp.find("pl061")
         command = [str(hat_program), str(self.sockets / "qtest"), str(self.sockets / "gps"), str(gpio), str(self.frame)]
         self._hat = subprocess.Popen(
-            [*command, str(true_offset_s)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+            [*command, str(true_offset_s)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         self._prefer()
 
@@ -186,7 +200,7 @@ class Machine:
             time.sleep(0.05)
 
     def _prefer(self) -> None:
-        """QEMU's own threads before everything, the virtual core before ordinary work; a core at FIFO would starve the host."""
+        """QEMU's own threads before everything, the virtual core before ordinary work (at FIFO it would starve us)."""
         assert self._qemu is not None
         for task in Path(f"/proc/{self._qemu.pid}/task").iterdir():
             with contextlib.suppress(OSError, ProcessLookupError):

@@ -100,7 +100,9 @@ def test_a_receiver_unplugged_and_put_back(box: Appliance) -> None:
     locked(box)
 
 
-@pytest.mark.parametrize("name", ["gpsd -n", "stratum1 timekeeper", "stratum1 responder", "stratum1 panel", "stratum1 web"])
+@pytest.mark.parametrize(
+    "name", ["gpsd -n", "stratum1 timekeeper", "stratum1 responder", "stratum1 panel", "stratum1 web"]
+)
 def test_a_killed_process_comes_back(box: Appliance, name: str) -> None:
     before = set(box.agent(f"kill {name}"))
     assert before, f"no process {name!r} was running"
