@@ -21,8 +21,10 @@ from snapshots import LOCKED, Publish
 
 from stratum1.heartbeat import VARIABLE, Heartbeat
 from stratum1.paths import Paths
+from stratum1.settings import load
 from stratum1.web.life import Life
 from stratum1.web.listen import listen
+from stratum1.web.trial import Trial
 
 PATIENCE_S = 20.0
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -107,6 +109,19 @@ def test_an_address_of_another_machine_is_one_line_and_status_2(paths: Paths, st
     _, said = child.communicate(timeout=PATIENCE_S)
     assert child.returncode == 2
     assert said.count("\n") == 1 and "192.0.2.1 is no address of this machine" in said
+
+
+def test_an_impossible_new_address_on_trial_is_given_up_at_once(paths: Paths, start: Start) -> None:
+    port = free_port()
+    choose(paths, port)
+    Trial(paths).begin(load(paths.settings).settings.web)
+    choose(paths, port, "192.0.2.1")
+    child = start()
+    _, said = child.communicate(timeout=PATIENCE_S)
+    assert child.returncode == 0 and "goes back to where it was" in said
+    assert load(paths.settings).settings.web.address == "::"
+    start()
+    assert get("127.0.0.1", port, "/")[0] == 200
 
 
 def test_sighup_takes_new_settings_and_restarts_only_for_a_new_port(paths: Paths, start: Start) -> None:

@@ -18,6 +18,7 @@ from stratum1.paths import Paths
 from stratum1.settings import Settings, load
 from stratum1.web import password as rules
 from stratum1.web.app import create_app
+from stratum1.web.trial import Trial
 
 GOOD = "green teapot rides"
 SCHEMA = [
@@ -133,6 +134,23 @@ def test_a_data_partition_that_cannot_be_written_is_told(
     answer = owner.post("/settings", data={**filled(owner.get("/settings").text), "ntp__port": "124"})
     assert answer.status_code == 422 and "No space left on device" in answer.text
     assert filled(answer.text)["ntp__port"] == "124"
+
+
+def test_a_new_port_is_on_trial_until_it_is_kept(owner: FlaskClient, paths: Paths) -> None:
+    answer = owner.post(
+        "/settings", data={**filled(owner.get("/settings").text), "web__port": "8088"}, follow_redirects=True
+    )
+    assert "moves to port 8088" in answer.text and "Keep it here" not in answer.text
+    trial: Trial = owner.application.extensions["box"].trial
+    assert trial.pending is not None and trial.pending.port == 80
+    trial.watch(3600, lambda: None)  # as the process does that is started there
+    page = owner.get("/settings").text
+    keep = re.search(r'id="keep-token" name="csrf_token" type="hidden" value="([^"]+)"', page)
+    assert keep and "Keep it here" in page
+    owner.post("/settings/keep", data={})
+    assert trial.pending is not None, "not without the token"
+    assert owner.post("/settings/keep", data={"csrf_token": keep[1]}).status_code == 302
+    assert trial.pending is None and load(paths.settings).settings.web.port == 8088
 
 
 @given(data=st.data())

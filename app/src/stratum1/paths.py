@@ -116,6 +116,11 @@ class Paths:
         return self.data / "web-secret"
 
     @property
+    def web_trial(self) -> Path:
+        """Where the page was before its address was changed, until somebody has confirmed the new one."""
+        return self.data / "web-trial"
+
+    @property
     def hat_control(self) -> Path:
         """Unix socket on which the simulated hat takes orders."""
         return self.run / "hat.control"

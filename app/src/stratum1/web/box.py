@@ -15,6 +15,7 @@ from stratum1.paths import Paths
 from stratum1.settings import Settings, load
 from stratum1.timescale import NS_PER_S
 from stratum1.tracking import Snapshot, TrackingReader
+from stratum1.web.trial import Trial
 from stratum1.words import Status, describe
 
 
@@ -23,6 +24,7 @@ class Box:
 
     def __init__(self, paths: Paths, settings: Settings | None = None) -> None:
         self.paths = paths
+        self.trial = Trial(paths)
         self.history = History(paths)
         self.counters = Counting(paths.responder_counters)
         self._reader = TrackingReader(paths.tracking)

@@ -10,6 +10,12 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from stratum1.settings import save
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
+from stratum1.web.trial import TRIAL_S
+
+MOVING = (
+    "This page moves to port {port}. Open it there within {seconds} seconds, log in and choose to keep it; "
+    "else it comes back to where it was."
+)
 
 
 def room(box: Box, guard: Guard) -> Blueprint:
@@ -18,22 +24,25 @@ def room(box: Box, guard: Guard) -> Blueprint:
     @rooms.route("/settings", methods=["GET", "POST"])
     @guard.only_known
     def view() -> Any:
-        from stratum1.web.forms import LogOut, SettingsForm
+        from stratum1.web.forms import Confirm, LogOut, SettingsForm
 
         form = SettingsForm(box.settings)
         problem = ""
         wanted = form.submitted()
         if wanted is not None:
             try:
+                if wanted.web != box.settings.web:
+                    box.trial.begin(box.settings.web)
                 save(box.paths.settings, wanted)
             except OSError as error:
+                if box.trial.pending == box.settings.web:
+                    box.trial.confirm()
                 problem = f"The settings cannot be stored: {error.strerror}."
             else:
-                moved = wanted.web != box.settings.web
                 box.reload()
                 flash("Stored. The programs that it concerns take it over within a few seconds.")
-                if moved:
-                    flash(f"This page moves to port {wanted.web.port}.")
+                if box.trial.pending is not None:
+                    flash(MOVING.format(port=wanted.web.port, seconds=round(TRIAL_S)))
                 return redirect(url_for("configure.view"))
         wrong = form.wrong()
         return render_template(
@@ -43,6 +52,17 @@ def room(box: Box, guard: Guard) -> Blueprint:
             wrong=wrong,
             problem=problem,
             leave=LogOut(),
+            keep=Confirm() if box.trial.here else None,
         ), 422 if wrong or problem else 200
+
+    @rooms.post("/settings/keep")
+    @guard.only_known
+    def keep() -> Any:
+        from stratum1.web.forms import Confirm
+
+        if Confirm().validate_on_submit():
+            box.trial.confirm()
+            flash("The page stays here.")
+        return redirect(url_for("configure.view"))
 
     return rooms

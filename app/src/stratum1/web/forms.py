@@ -22,6 +22,10 @@ class LogOut(FlaskForm):  # type: ignore[misc]
     """Nothing but the token."""
 
 
+class Confirm(FlaskForm):  # type: ignore[misc]
+    """Nothing but the token."""
+
+
 class Welcome(FlaskForm):  # type: ignore[misc]
     password = PasswordField("Password")
     again = PasswordField("The same once more")

@@ -19,6 +19,7 @@ from stratum1.web.box import Box
 from stratum1.web.life import Life
 from stratum1.web.listen import ListenError, listen
 from stratum1.web.recorder import Recorder
+from stratum1.web.trial import TRIAL_S
 
 STREAMS = 6
 WORKERS = 4
@@ -39,6 +40,9 @@ def serve(argv: list[str]) -> int:
         sock = listen(listening.address, listening.port)
     except ListenError as error:
         _say(str(error))
+        if box.trial.revert():
+            _say("the page goes back to where it was")
+            return 0
         return 2
     server = create_server(
         app_of(box, streams=STREAMS),
@@ -76,6 +80,8 @@ def serve(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGHUP, reload)
+    if box.trial.pending is not None:
+        box.trial.watch(TRIAL_S, lambda: os.kill(os.getpid(), signal.SIGHUP))
     recorder.start()
     life.start()
     server.run()  # returns on SystemExit

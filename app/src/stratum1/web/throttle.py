@@ -14,6 +14,8 @@ LONGEST_S = 300.0
 ROWS = 256
 EVERYBODY = "*"
 EVERYBODY_FREE = 50
+EVERYBODY_LONGEST_S = 5.0
+"""Together they wait less: who guesses must not be able to lock the owner out."""
 
 
 def network_of(address: str) -> str:
@@ -40,7 +42,10 @@ class Throttle:
     def wait_s(self, address: str, now: float) -> float:
         """How long this address must not try; 0 when it may."""
         with self._lock:
-            return max(self._wait(network_of(address), FREE, now), self._wait(EVERYBODY, EVERYBODY_FREE, now))
+            return max(
+                self._wait(network_of(address), FREE, LONGEST_S, now),
+                self._wait(EVERYBODY, EVERYBODY_FREE, EVERYBODY_LONGEST_S, now),
+            )
 
     def failed(self, address: str, now: float) -> None:
         with self._lock:
@@ -56,9 +61,9 @@ class Throttle:
         with self._lock:
             self._rows.pop(network_of(address), None)
 
-    def _wait(self, key: str, free: int, now: float) -> float:
+    def _wait(self, key: str, free: int, longest_s: float, now: float) -> float:
         count, last = self._rows.get(key, (0, now))
         if count < free:
             return 0.0
-        pause: float = min(2.0 ** min(count - free, 20), LONGEST_S)
+        pause: float = min(2.0 ** min(count - free, 20), longest_s)
         return max(0.0, last + pause - now)
