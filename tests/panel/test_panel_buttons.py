@@ -22,13 +22,14 @@ WORLD = dict(worlds(64))["locked"]
 
 def presses(script):
     """What is told while (seconds, A, B) last one after the other, all up at the end."""
-    buttons, told, now = Buttons(), [], 0
-    for seconds, a, b in [*script, (0.2, False, False)]:
-        for _ in range(round(seconds * NS_PER_S / POLL_NS)):
-            now += POLL_NS
+    buttons, told, now, end = Buttons(), [], 0, 0
+    for seconds, a, b in [*script, (0.3, False, False)]:
+        end += round(seconds * NS_PER_S)
+        while now < end:
             press = buttons.read(a, b, now)
             if press:
                 told.append(press)
+            now += buttons.poll_ns
     return told
 
 
@@ -36,6 +37,7 @@ def presses(script):
     ("script", "told"),
     [
         ([(0.1, True, False)], [Press.A]),
+        ([(1.04, False, False), (0.1, True, False)], [Press.A]),
         ([(0.1, False, True)], [Press.B]),
         ([(0.1, True, False), (0.1, False, False), (0.1, True, False)], [Press.A, Press.A]),
         ([(1.5, True, False)], [Press.HOLD_A]),

@@ -17,6 +17,9 @@ from stratum1.settings import Settings
 from stratum1.timescale import NS_PER_MS
 
 POLL_NS = 25 * NS_PER_MS
+"""Between two readings while a button is in use."""
+IDLE_POLL_NS = 75 * NS_PER_MS
+"""Between two readings while none is: a press lasts 100 ms and more, and each waking costs."""
 _HOLD_NS = 700 * NS_PER_MS
 _BOTH_NS = 2_000 * NS_PER_MS
 _BOTH_LONG_NS = 8_000 * NS_PER_MS
@@ -91,6 +94,10 @@ class Debounce:
         self.since_ns = 0
         self._last = False
 
+    @property
+    def busy(self) -> bool:
+        return self.down or self._last
+
     def read(self, pressed: bool, now_ns: int) -> None:
         if pressed == self._last and pressed != self.down:
             self.down = pressed
@@ -110,8 +117,13 @@ class Buttons:
         self._single: Press | None = None
         self._menu_told = False
 
+    @property
+    def poll_ns(self) -> int:
+        """When to read next."""
+        return POLL_NS if self._a.busy or self._b.busy else IDLE_POLL_NS
+
     def read(self, a: bool, b: bool, now_ns: int) -> Press | None:
-        """What these readings, taken about every POLL_NS, mean."""
+        """What these readings, taken every poll_ns, mean."""
         self._a.read(a, now_ns)
         self._b.read(b, now_ns)
         if self._a.down and self._b.down:

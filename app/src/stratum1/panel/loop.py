@@ -11,7 +11,7 @@ from typing import Protocol
 from PIL import Image
 
 from stratum1.panel.bus import gone
-from stratum1.panel.buttons import POLL_NS, Buttons, Pins
+from stratum1.panel.buttons import Buttons, Pins
 from stratum1.panel.desk import Desk
 from stratum1.panel.draw import urgent_rows
 from stratum1.panel.glass import Glass
@@ -105,8 +105,9 @@ class Panel:
         until = self._clock.monotonic() + ns
         while True:
             left = until - self._clock.monotonic()
-            came = self._clock.wait(min(left, POLL_NS))
-            if came is not None or left <= POLL_NS:
+            nap = min(left, self._buttons.poll_ns)
+            came = self._clock.wait(nap)
+            if came is not None or nap == left:
                 return came
             if self._touched():
                 self._redraw()
