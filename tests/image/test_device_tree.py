@@ -97,8 +97,12 @@ def test_common_lines_are_on_and_the_rest_is_off(tmp_path: Path) -> None:
     status = {node: get(dtbo, f"/fragment@1/__overlay__/{node}", "status") for node in
               ("pps@12", "pps@4", "pps@5", "stratum1-buttons", "stratum1-leds")}  # fmt: skip
     assert status == {
-        "pps@12": "okay", "pps@4": "okay", "pps@5": "disabled", "stratum1-buttons": "disabled", "stratum1-leds": "disabled",
-    }  # fmt: skip
+        "pps@12": "okay",
+        "pps@4": "okay",
+        "pps@5": "disabled",
+        "stratum1-buttons": "disabled",
+        "stratum1-leds": "disabled",
+    }
 
 
 def parameters(dtbo: Path) -> dict[str, tuple[int, str]]:
