@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,11 +44,18 @@ def wait_for(what: Callable[[], bool], seconds: float = 15.0) -> None:
 
 
 class Process:
-    """`settings` are keys of the section ntp; page=False leaves the tracking page out, wait=False does not wait for an
-    answer."""
+    """`settings` are keys of the section ntp; page=False leaves the tracking page out, wait=False does not wait for it
+    to be ready, `enter` stands before the command (see namespace.py)."""
 
     def __init__(
-        self, folder: Path, *, page: bool = True, wait: bool = True, port: int = 0, **settings: object
+        self,
+        folder: Path,
+        *,
+        page: bool = True,
+        wait: bool = True,
+        port: int = 0,
+        enter: Sequence[str] = (),
+        **settings: object,
     ) -> None:
         self.port = port or free_port()
         paths = self.folders(folder, port=self.port, **settings)
@@ -59,7 +66,7 @@ class Process:
         code = "import sys; from stratum1.responder import main; sys.exit(main([]))"
         with (folder / "errors").open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", code], env={**os.environ, **paths.environment()}, stderr=errors
+                [*enter, sys.executable, "-c", code], env={**os.environ, **paths.environment()}, stderr=errors
             )
         self._errors = folder / "errors"
         if wait:

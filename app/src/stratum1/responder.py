@@ -25,15 +25,18 @@ from typing import TYPE_CHECKING
 from stratum1.heartbeat import Heartbeat
 from stratum1.ntp.access import Policy
 from stratum1.ntp.answer import measure_precision
-from stratum1.ntp.counters import CountersPage
+from stratum1.ntp.control import Control, World
+from stratum1.ntp.counters import CountersPage, CountersReader
 from stratum1.ntp.interfaces import interfaces
+from stratum1.ntp.kernel import kernel_variables
 from stratum1.ntp.keyfile import KeyFileError
 from stratum1.ntp.keyfile import read as read_keys
-from stratum1.ntp.listen import ListenError, open_family
+from stratum1.ntp.listen import IP_PKTINFO, ListenError, open_family
 from stratum1.ntp.sockets import Worker
 from stratum1.paths import Paths
 from stratum1.settings import load
 from stratum1.settings.schema import Ntp
+from stratum1.tracking import TrackingReader
 
 if TYPE_CHECKING:
     from stratum1.ntp.auth import Keys
@@ -94,6 +97,7 @@ class Seat:
             precision=crew.precision,
             thread=self.index,
             stamps=self.stamps,
+            control_fd=crew.control_fd,
         )
         self.turns = -1
         self.turned = time.monotonic()
@@ -112,10 +116,13 @@ class Seat:
 class Crew:
     """All workers of one set of ports, families and threads; ListenError when not even one family can be had."""
 
-    def __init__(self, path: Path, ntp: Ntp, rules: Policy, precision: int, *, known_port: bool) -> None:
+    def __init__(
+        self, path: Path, ntp: Ntp, rules: Policy, precision: int, control_fd: int, *, known_port: bool
+    ) -> None:
         self.ntp = ntp
         self.rules = rules
         self.precision = precision
+        self.control_fd = control_fd
         self.count = ntp.workers or min(os.cpu_count() or 1, 4)
         self.replaced = 0
         self.problem = ""
@@ -187,6 +194,7 @@ class Responder:
         self.paths = paths
         self.tracking = TrackingMap(paths.tracking)
         self.tracking.refresh()
+        self.reader = TrackingReader(paths.tracking)
         self.precision = measure_precision()
         self.on_link: tuple[str, ...] = ()
         self.seen: deque[tuple[float, int]] = deque(maxlen=61)
@@ -197,7 +205,13 @@ class Responder:
         self.keys: Keys | None = None
         self.read_keys()
         self.look_at_interfaces()
-        self.crew = Crew(paths.responder_counters, self.ntp, self.rules(), self.precision, known_port=False)
+        # Workers put mode 6 requests into one end; the main thread answers from the other.
+        self.asked, self.questions = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.asked.setblocking(False)
+        self.control = Control(self.world)
+        self.crew = Crew(
+            paths.responder_counters, self.ntp, self.rules(), self.precision, self.questions.fileno(), known_port=False
+        )
 
     def rules(self) -> Policy:
         ntp = self.ntp
@@ -214,6 +228,48 @@ class Responder:
             keys=self.keys,
             page=self.tracking.page,
         )
+
+    def world(self) -> World:
+        """What mode 6 tells of, read now."""
+        snapshot = self.reader.read()
+        now = self.reader.now()
+        kernel_ns = time.time_ns()
+        counters = CountersReader(self.paths.responder_counters)
+        return World(
+            now_ns=now[0] if now else kernel_ns,
+            kernel_ns=kernel_ns,
+            serving=bool(now and now[2]),
+            bound_ns=now[1] if now else 0,
+            snapshot=snapshot,
+            counters=counters.read(),
+            clients=counters.recent,
+            kernel=kernel_variables,
+            precision=self.precision,
+        )
+
+    def answer_questions(self) -> None:
+        """All mode 6 requests that wait, each from the address that was asked."""
+        for _ in range(100):
+            try:
+                note = self.asked.recv(1024)
+            except BlockingIOError:
+                return
+            family = int.from_bytes(note[:2], sys.byteorder)
+            seat = next((seat for seat in self.crew.seats if seat.sock.family == family), None)
+            if seat is None:
+                continue
+            port = int.from_bytes(note[2:4], "big")
+            peer: tuple[str, int] | tuple[str, int, int, int]
+            if family == socket.AF_INET6:
+                scope = int.from_bytes(note[24:28], sys.byteorder)
+                peer = (socket.inet_ntop(family, note[8:24]), port, 0, scope)
+                source = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, note[32:48] + bytes(4))
+            else:
+                peer = (socket.inet_ntop(family, note[4:8]), port)
+                source = (socket.IPPROTO_IP, IP_PKTINFO, bytes(4) + note[32:36] + bytes(4))
+            for fragment in self.control.answer(note[48:], peer[0]):
+                with contextlib.suppress(OSError):
+                    seat.sock.sendmsg([fragment], [source], socket.MSG_DONTWAIT, peer)
 
     def read_keys(self) -> None:
         """The keys that the file holds; a file that is wrong leaves those in force that were, and is told of."""
@@ -260,6 +316,7 @@ class Responder:
                 self.ntp,
                 self.rules(),
                 self.precision,
+                self.questions.fileno(),
                 known_port=old.port == self.ntp.port and self.ntp.ipv4 <= old.ipv4 and self.ntp.ipv6 <= old.ipv6,
             )
         except ListenError as error:
@@ -274,6 +331,7 @@ class Responder:
     def second(self) -> bool:
         """Once a second: look after page, networks, workers and counters; whether all workers turn."""
         changed = self.tracking.refresh()
+        self.reader.reopen()
         if self.look_at_interfaces() or changed:
             self.crew.use(self.rules())
         self.crew.mend()
@@ -316,8 +374,9 @@ class Signals:
         else:
             self.ending = True
 
-    def wait(self, seconds: float) -> None:
-        select.select([self._read], [], [], max(0.0, seconds))
+    def wait(self, also: socket.socket, seconds: float) -> None:
+        """Until a signal comes, `also` has something, or `seconds` are over."""
+        select.select([self._read, also], [], [], max(0.0, seconds))
         with contextlib.suppress(BlockingIOError):
             self._read.recv(64)
 
@@ -356,6 +415,7 @@ def main(argv: list[str]) -> int:
             if responder.second():
                 heartbeat.beat()
             due = max(due + 1.0, now)
-        signals.wait(due - time.monotonic())
+        signals.wait(responder.asked, due - time.monotonic())
+        responder.answer_questions()
     responder.crew.stop()
     return 0

@@ -18,7 +18,7 @@ TIMEOUT_MS = 500
 
 _SO_RXQ_OVFL = 40
 _SO_RCVBUFFORCE = 33
-_IP_PKTINFO = 8
+IP_PKTINFO = 8
 _IP_MTU_DISCOVER = 10
 _IP_PMTUDISC_PROBE = 3
 
@@ -87,7 +87,7 @@ def _prepare(sock: socket.socket) -> bool:
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     else:
-        sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         # An answer is smaller than any MTU in use, so a "packet too big" about one is forged: ignore those.  Don't
         # Fragment also spares the kernel the choice of an unpredictable identification, 4 % of an answer's cost.
         _try(sock, socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_PROBE)

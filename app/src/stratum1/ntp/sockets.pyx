@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 
-from stratum1.ntp.access cimport Policy, policy
+from stratum1.ntp.access cimport Policy, in_networks, policy
 from stratum1.ntp.answer cimport (
     decide, exchange, reply, reply_seal, reply_stamp, request, served_time, serving, serving_refresh,
     serving_start
@@ -128,6 +128,8 @@ cdef extern from *:
         return used;
     }
 
+    static inline void copy_local(uint8_t *to, const arrival *from) { memcpy(to, &from->local, 16); }
+
     static inline void split_address(const peer_address *peer, int ipv6, uint64_t *high, uint64_t *low)
     {
         if (ipv6) {
@@ -224,6 +226,7 @@ cdef extern from *:
     ssize_t send(int fd, const void *data, size_t size, int flags) noexcept nogil
     void read_control(msghdr *message, arrival *to) noexcept nogil
     size_t write_control(char *control, const arrival *source, int ipv6, int stamp) noexcept nogil
+    void copy_local(uint8_t *to, const arrival *source) noexcept nogil
     void split_address(const peer_address *peer, int ipv6, uint64_t *high, uint64_t *low) noexcept nogil
     int set_receive_timeout(int fd, int ms)
     int stamp_socket(int fd)
@@ -257,6 +260,7 @@ cdef struct worker_state:
     int stop
     bint stamps
     uint32_t overflow
+    int64_t control_due_ns
     uint32_t since_sample
     uint32_t full_batches            # in a row
     uint64_t samples
@@ -389,19 +393,31 @@ cdef inline int take(
         if not out.unstamped:
             w.count.interleaved += 1
     elif verdict == VERDICT_CONTROL:
-        return hand_over(w, rules, i)
+        return hand_over(w, rules, i, high, low, monotonic_ns)
     return verdict
 
 
-cdef int hand_over(worker_state *w, const policy *rules, int i) noexcept nogil:
-    """Mode 6 goes to the slow path through a pipe of datagrams: family, peer, local address, request."""
+cdef int hand_over(
+    worker_state *w, const policy *rules, int i, uint64_t high, uint64_t low, int64_t monotonic_ns
+) noexcept nogil:
+    """Mode 6 goes to the slow path as a datagram: peer (32 bytes), local address (16), request.
+
+    Only from local networks, and 20 a second with bursts of 60.
+    """
     cdef uint8_t note[48 + 512]
     cdef unsigned int size = w.incoming[i].msg_len
     if w.control_fd < 0 or not rules.control or size < 12 or size > 512:
         return DROP_CONTROL
+    if not in_networks(rules.local, rules.local_count, high, low):
+        return DROP_CONTROL
+    if w.control_due_ns < monotonic_ns:
+        w.control_due_ns = monotonic_ns
+    if w.control_due_ns - monotonic_ns > <int64_t>3000000000:
+        return DROP_CONTROL
+    w.control_due_ns += 50000000
     memset(note, 0, 48)
     memcpy(note, &w.peers[i], sizeof(peer_address))
-    memcpy(note + 32, <char *>&w.arrivals[i] + sizeof(arrival) - 16, 16)
+    copy_local(note + 32, &w.arrivals[i])
     memcpy(note + 48, &w.requests[i][0], size)
     if send(w.control_fd, note, 48 + size, MSG_DONTWAIT) < 0:
         return DROP_CONTROL
