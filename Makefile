@@ -7,7 +7,7 @@ TESTS ?= tests
 VM := tests/system/vm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run lint test peers emulate system-test clean bench-footprint
+.PHONY: help setup run lint test peers emulate system-test screens clean bench-footprint
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -40,6 +40,10 @@ peers: ## unpack other time programs below build/peers for tests and benches (no
 bench-footprint: ## memory, processor time, time to the page and to the first lock -> build/bench/footprint.json
 	@scripts/setup.sh test
 	@$(BIN)/python bench/footprint.py
+
+screens: ## draw what the panel and the studio clock show into docs/screens
+	@scripts/setup.sh run
+	@$(BIN)/python -m stratum1.panel.gallery docs/screens
 
 clean: ## throw away what was built (build/, compiled modules)
 	rm -rf build app/build app/src/*.egg-info

@@ -6,6 +6,7 @@ After a change of the looks: STRATUM1_UPDATE_GOLDEN=1 pytest tests/panel/test_pa
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import replace
 from itertools import pairwise
@@ -21,6 +22,7 @@ from stratum1.panel.fonts import LABEL, TEXT
 from stratum1.panel.gallery import SIZES, frames, main, walls
 from stratum1.panel.light import shift
 from stratum1.panel.pages import PAGES, AskPage, ClockPage, CodePage, TextPage, clock_page, details_page
+from stratum1.panel.png import glowing
 from stratum1.panel.samples import worlds
 from stratum1.panel.sheet import Sheet, wrap
 from stratum1.panel.world import Satellite, Traffic, World
@@ -60,6 +62,16 @@ def test_the_gallery_is_made_by_the_program(tmp_path, capsys):
     assert all(f"({name}.png)" in index for name in made)
     assert main([]) == 2
     assert main([__file__ + "/below"]) == 1
+
+
+def test_the_gallery_in_the_documentation_is_of_today():
+    screens = Path(__file__).parents[2] / "docs" / "screens"
+    wanted = {name: Image.open(io.BytesIO(glowing(image))) for name, image in FRAMES.items()} | dict(walls())
+    assert {path.stem for path in screens.glob("*.png")} == set(wanted)
+    for name, image in wanted.items():
+        with Image.open(screens / f"{name}.png") as there:
+            same = there.convert("RGB").tobytes() == image.convert("RGB").tobytes()
+        assert same, f"{name}: run `make screens`"
 
 
 def test_the_first_boot_shows_the_way_in_and_what_is_waited_for():
