@@ -37,6 +37,7 @@ cdef double STORED_LEAST = 1e3                 # ns/s: a remembered frequency is
 cdef double SLEW = 100e-6                      # s/s: most that is spent on working off a rest
 cdef double MOST = 500e-6                      # s/s: the kernel adjusts no farther
 cdef double LEAST_STEP = 1000.0                # ns: less is slewed
+cdef double FIRST_PULSE_OFF = 10e6             # ns
 cdef int STEP_TRIES = 3                        # a clock that does not obey is left alone
 
 LOST = {
@@ -145,7 +146,7 @@ cdef class Discipline:
             self._labels.agreeing = 0
             return
         rest = utc_ns - floor_seconds(utc_ns) * SECOND
-        if BETWEEN < rest < SECOND - BETWEEN or self._tracker.settled < 2 or not self._tracker.running:
+        if BETWEEN < rest < SECOND - BETWEEN or not self._tracker.running:
             return
         utc_ns += -rest if rest <= BETWEEN else SECOND - rest
         if self._labels.feed(self._tracker.servo.utc(arrival_ns) - utc_ns) == LABEL_AMBIGUOUS:
@@ -205,10 +206,14 @@ cdef class Discipline:
     cdef void _pulse(self, int64_t stamp_ns):
         cdef Tracker tracker = self._tracker
         cdef Outcome outcome
+        cdef int before
         if not tracker.running:
             self._first_pulse(stamp_ns)
             return
+        before = tracker.settled
         outcome = tracker.pulse(stamp_ns, self._edges.rate, BELIEVE if self._serves() else BELIEVE_UNSERVED)
+        if outcome == PULSE_TAKEN and before == 0 and fabs(tracker.moved) > FIRST_PULSE_OFF and not self._by_system:
+            self._labels.forget()       # they were judged by a first pulse that was none
         if outcome == PULSE_BELIEVED and self._serves() and fabs(tracker.moved) > tracker.bound(0.0):
             # What was served was wrong by more than was said.
             self._give_up(Reason.PULSE_OUTLIERS)

@@ -33,7 +33,7 @@ cdef class Latency:
     cdef Fit earlier
     cdef double strikes
     cdef Shape shape                    # what the filter is to use
-    cdef void forget(self) noexcept
+    cdef void begin(self, double variance) noexcept
     cdef double learn(self, double innovation, double foretold) noexcept
     cdef void strike(self) noexcept
     cdef void _recentre(self, double moved) noexcept

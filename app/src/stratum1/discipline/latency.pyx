@@ -13,7 +13,7 @@ from libc.math cimport erfc, exp, fabs, log, sqrt
 
 cdef double FIRST = 1e6         # ns^2: 1 us until learned
 cdef double LEAST = 9.0         # ns^2: kernel stamps are no better
-cdef double MOST = 1e10
+cdef double MOST = 1e12         # ns^2: 1 ms
 cdef int MEMORY = 1000          # pulses
 cdef int FIRST_LOOK = 16
 cdef int SHORT = 20             # pulses remembered when the noise has plainly changed
@@ -146,12 +146,13 @@ cdef class Latency:
         self.plain = Fit()
         self.later = Fit()
         self.earlier = Fit()
-        self.forget()
+        self.begin(FIRST)
 
-    cdef void forget(self) noexcept:
-        self.plain.start(0, FIRST, 0.0)
-        self.later.start(1, FIRST, 0.0)
-        self.earlier.start(-1, FIRST, 0.0)
+    cdef void begin(self, double variance) noexcept:
+        """Nothing is known but about how wide the noise is."""
+        self.plain.start(0, variance, 0.0)
+        self.later.start(1, variance, 0.0)
+        self.earlier.start(-1, variance, 0.0)
         self.shape = self.plain.shape
         self.late = False
         self.count = 0

@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from stratum1.discipline.holdover cimport Holdover
 from stratum1.discipline.latency cimport Latency
+from stratum1.discipline.onset cimport Onset
 from stratum1.discipline.servo cimport Servo
 
 cdef enum:
@@ -12,12 +13,14 @@ cdef enum Outcome:
     PULSE_REFUSED = 0
     PULSE_TAKEN = 1
     PULSE_BELIEVED = 2      # a long run of refused pulses has been right: the offset was moved to theirs
+    PULSE_NOTED = 3         # one of the first few, which together set the phase
 
 
 cdef class Tracker:
     cdef Servo servo
     cdef Servo rival                    # what the clock would be if the refused pulses were right
     cdef Latency latency
+    cdef Onset onset
     cdef Holdover holdover
     cdef bint running                   # the servo has a phase
     cdef int settled                    # pulses taken since the phase was set, saturating
@@ -43,4 +46,5 @@ cdef class Tracker:
     cdef void _cross_gap(self, double gap) noexcept
     cdef void _watch(self, double score) noexcept
     cdef double _unfollowed(self) noexcept
+    cdef Outcome _begin_with(self, int64_t stamp_ns) noexcept
     cdef Outcome _refuse(self, int64_t stamp_ns, int believe) noexcept

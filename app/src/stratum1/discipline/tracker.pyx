@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Pulses in, the clock's offset with its error bound out: filter, noise, holdover and rival together."""
 
-from libc.math cimport fabs, sqrt
+from libc.math cimport fabs, llround, sqrt
 from libc.stdint cimport int64_t
 
 from stratum1.discipline.holdover cimport Holdover
 from stratum1.discipline.latency cimport Latency
+from stratum1.discipline.onset cimport ONSET, Onset
 from stratum1.discipline.servo cimport Servo
 from stratum1.timescale cimport floor_seconds
 
 cdef int64_t SECOND = 1000000000
 cdef double GAP = 10.0              # s without a good pulse: from here on the clock is in holdover
 cdef double GRACE = 1.5             # s: what a load does between two pulses is covered with the rest
+cdef double TOO_WILD = 3e6          # ns: these are no pulses of one second
 cdef int MANY = 1000000
 cdef int WARMED_UP = 60             # pulses until the filter's frequency is worth learning from
 cdef double COVER_CALM = 4.9        # standard errors in the bound while nothing happens
@@ -31,6 +33,7 @@ cdef class Tracker:
         self.servo = Servo()
         self.rival = Servo()
         self.latency = Latency()
+        self.onset = Onset()
         self.holdover = Holdover()
 
     cdef void restart(self) noexcept:
@@ -49,18 +52,54 @@ cdef class Tracker:
             self.last_good += clock_ns
 
     cdef void begin(self, int64_t stamp_ns, int64_t utc_ns, double frequency, double sigma) noexcept:
-        """The first pulse: it sets the phase."""
+        """The first pulse: it sets the phase roughly, until the onset is complete."""
         cdef int i
         self.servo.start(stamp_ns, utc_ns, 3.0 * self.latency.spread(), frequency, sigma)
+        self.onset.forget()
+        self.onset.add(stamp_ns, utc_ns)
         self.running = True
-        self.settled = self.returned = 1
+        self.settled = self.returned = 0
         self.rival_count = 0
         for i in range(LEANS):
             self.lean[i] = 0.0
-        self.information = 1.0 / (self.latency.shape.variance + 1.0)
-        self.accepted += 1
         self.last_good = stamp_ns
-        self.reference = utc_ns
+
+    cdef Outcome _begin_with(self, int64_t stamp_ns) noexcept:
+        """Pulses up to the last of the onset: then all of them are taken in, by a line that minds no wild one."""
+        cdef double frequency = self.servo.mean_y
+        cdef double sigma = sqrt(self.servo.var_y)
+        cdef double rate, first, variance
+        cdef int64_t utc = self.slot(stamp_ns, 1)
+        cdef int i
+        self.last_good = stamp_ns
+        if not self.onset.add(stamp_ns, utc):
+            return PULSE_NOTED
+        rate = 1e9 * self.servo.rate(self.servo.steering)
+        self.onset.fit(rate, False)
+        if fabs(self.onset.slope - rate) * 2.0 * ONSET < self.onset.spread:
+            self.onset.fit(rate, True)      # what was known of the frequency is as good
+        self.running = self.onset.spread < TOO_WILD
+        if not self.running:
+            return PULSE_REFUSED
+        self.moved = self.onset.start
+        variance = self.onset.spread * self.onset.spread
+        self.latency.begin(variance)
+        self.information = 1.0 / variance
+        self.servo.start(
+            self.onset.stamps[0], self.onset.utcs[0] - llround(self.onset.start), 3.0 * self.onset.spread, frequency, sigma
+        )
+        for i in range(ONSET):
+            self.servo.propagate(self.onset.stamps[i])
+            first = self.servo.innovation(self.onset.stamps[i], self.onset.utcs[i])
+            if self.servo.update(first, &self.latency.shape) < 0.5:
+                self.rejected += 1
+                continue
+            self.accepted += 1
+            self.settled += 1
+            self.reference = self.onset.utcs[i]
+            self.offset = -first
+        self.returned = self.settled
+        return PULSE_TAKEN
 
     cdef int64_t slot(self, int64_t stamp_ns, int rate) noexcept:
         """UTC of the pulse that a stamp is nearest to, at `rate` pulses a second."""
@@ -86,6 +125,8 @@ cdef class Tracker:
             self.rejected += 1
             return PULSE_REFUSED
         self.servo.propagate(stamp_ns)
+        if self.settled == 0:
+            return self._begin_with(stamp_ns)
         if gap > GAP and self.rival_count == 0:
             self._cross_gap(gap)
         utc = self.slot(stamp_ns, rate)
@@ -176,7 +217,7 @@ cdef class Tracker:
         """|error| of the estimate is at most this (ns), `ahead` seconds from the reference if no more pulses come."""
         cdef double age, sigma
         cdef double cover = COVER_SHAKEN if self.holdover.shaken else COVER_CALM
-        if not self.running:
+        if not self.running or self.settled == 0:
             return 9e18
         sigma = sqrt(self.servo.var_x)
         age = (self.servo.reference_ns - self.last_good) * 1e-9 + ahead
