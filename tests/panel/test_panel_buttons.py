@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 import types
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,13 @@ from hypothesis import strategies as st
 
 from stratum1.panel.buttons import POLL_NS, Buttons, Press, find_pins
 from stratum1.panel.desk import CHOICES, Desk
-from stratum1.panel.pages import PAGES, AskPage, CodePage, ListPage
+from stratum1.panel.pages import PAGES, TURN_S, AskPage, ClockPage, CodePage, ListPage, TextPage
 from stratum1.panel.samples import worlds
+from stratum1.panel.sheet import wrap
 from stratum1.settings import Settings
 from stratum1.timescale import NS_PER_S
+from stratum1.tracking import Reason
+from stratum1.words import REASONS
 
 WORLD = dict(worlds(64))["locked"]
 
@@ -160,6 +164,21 @@ def test_pages_take_turns_by_themselves_until_somebody_presses():
     assert {CodePage, ListPage} <= kinds
     desk.press(Press.A, 0)
     assert desk.page(WORLD, 0, 5) == PAGES[1](WORLD)
+
+
+@pytest.mark.parametrize("height", [64, 32])
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.NONE])
+def test_without_a_button_the_whole_advice_takes_turns_with_the_clock(reason, height):
+    said = REASONS[reason]
+    world = replace(WORLD, height=height, alarms=(f"{said.headline} {said.advice}",))
+    desk = Orders().desk()
+    pages = [desk.page(replace(world, second=second), 0) for second in range(48_000, 48_072)]
+    texts = [page for page in pages if isinstance(page, TextPage)]
+    assert 24 <= len(texts) <= 48
+    lines, size = len(wrap(world.alarms[0], 126)), 5 if height == 64 else 2
+    assert {page.second // TURN_S for page in texts} >= set(range(-(-lines // size))), "the end is never shown"
+    desk.press(Press.HOLD_B, 0)
+    assert {type(desk.page(replace(world, second=second), 0)) for second in range(72)} == {ClockPage}
 
 
 class FakeGpio(types.ModuleType):

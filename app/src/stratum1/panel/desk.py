@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stratum1.panel.buttons import Press
-from stratum1.panel.pages import PAGES, AskPage, Page, details_page, network_page
+from stratum1.panel.pages import PAGES, AskPage, Page, alarms_page, details_page, network_page
 from stratum1.panel.world import World
 from stratum1.timescale import NS_PER_S
 
@@ -15,6 +15,9 @@ _BACK_NS = 30 * NS_PER_S
 """After this without a press the clock comes back."""
 _MENU_NS = 15 * NS_PER_S
 _COUNTDOWN_NS = 5 * NS_PER_S
+_CLOCK_S = 12
+_READ_S = 12
+"""Enough for the three screens that the longest advice takes on 64 rows."""
 
 CHOICES = (
     ("cancel", "CANCEL", "back to the clock"),
@@ -98,15 +101,22 @@ class Desk:
         return self._menu is None and not self._details and self._page == 0
 
     def page(self, world: World, now_ns: int, cycle_s: int = 0) -> Page:
-        """The page that is up; with `cycle_s` the pages take turns by themselves while nobody presses."""
+        """The page that is up.
+
+        While nobody presses, an alarm takes turns with the clock; else, with `cycle_s`, all pages do.
+        """
         if self._menu is not None:
             return _ask(self._menu, now_ns)
         if self._details:
             return details_page(world)
-        index = self._page
-        if index == 0 and cycle_s and (self.touched_ns is None or now_ns - self.touched_ns >= _BACK_NS):
-            index = world.second // cycle_s % len(PAGES)
-        return PAGES[index](world)
+        if self._page or (self.touched_ns is not None and now_ns - self.touched_ns < _BACK_NS):
+            return PAGES[self._page](world)
+        if world.alarms:
+            # Who has no buttons must read what to do as well.
+            reading = _READ_S if world.height >= 64 else 2 * _READ_S
+            turn = world.second % (_CLOCK_S + reading) - _CLOCK_S
+            return alarms_page(replace(world, second=turn)) if turn >= 0 else PAGES[0](world)
+        return PAGES[world.second // cycle_s % len(PAGES) if cycle_s else 0](world)
 
 
 def _ask(menu: _Menu, now_ns: int) -> AskPage:

@@ -183,7 +183,6 @@ def alarms_page(world: World) -> TextPage:
     alarms = world.alarms
     if not alarms:
         return TextPage("ALARMS", "none", "All is well. Nothing to do.", 0)
-    # Each gets the time that its own length takes to be read.
     text = " ".join(alarms)
     return TextPage("ALARMS", str(len(alarms)), text, world.second)
 
