@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from image_tree import BOARD, OVERLAY, SCRIPTS, TOP, boot_config, need, run
 
+from stratum1.settings.schema import Settings
+
 BOARDS = {
     "Pi 3B": "bcm2837-rpi-3-b.dtb",
     "Pi 3B+": "bcm2837-rpi-3-b-plus.dtb",
@@ -167,9 +169,11 @@ def test_buttons_and_lights_use_the_pins_that_are_set_up_for_them(tmp_path: Path
     dtbo = overlay(tmp_path)
     base = "/fragment@1/__overlay__"
     buttons = [
-        int(get(dtbo, f"{base}/stratum1-buttons/{name}", "gpios", "u").split()[1]) for name in ("next", "select")
+        int(get(dtbo, f"{base}/stratum1-buttons/{name}", "gpios", "u").split()[1]) for name in ("next", "previous")
     ]
     assert sorted(buttons) == sorted(pins(dtbo)["button"])
+    panel = Settings().panel
+    assert sorted(buttons) == sorted([panel.button_a, panel.button_b]), "the panel's own buttons are others"
     assert [int(get(dtbo, f"{base}/stratum1-leds/activity", "gpios", "u").split()[1])] == pins(dtbo)["led"]
 
 
@@ -183,5 +187,5 @@ def test_pin_map_of_the_board_is_the_overlays(tmp_path: Path) -> None:
     for name, (_, line) in PULSES.items():
         assert f"`{name}`" in mapped[line]
     # The header's numbering: which of the 40 pins a GPIO line is on.
-    header = {2: 3, 3: 5, 4: 7, 14: 8, 15: 10, 18: 12, 22: 15, 23: 16, 24: 18, 5: 29}
+    header = {2: 3, 3: 5, 4: 7, 14: 8, 15: 10, 18: 12, 23: 16, 24: 18, 25: 22, 5: 29}
     assert {int(gpio): int(pin) for gpio, pin, _ in rows} == header
