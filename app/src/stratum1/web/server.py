@@ -40,10 +40,7 @@ def serve(argv: list[str]) -> int:
         sock = listen(listening.address, listening.port)
     except ListenError as error:
         _say(str(error))
-        if box.trial.revert():
-            _say("the page goes back to where it was")
-            return 0
-        return 2
+        return 0 if _go_back(box) else 2
     server = create_server(
         app_of(box, streams=STREAMS),
         sockets=[sock],
@@ -87,6 +84,18 @@ def serve(argv: list[str]) -> int:
     server.run()  # returns on SystemExit
     life.stop()
     return 0
+
+
+def _go_back(box: Box) -> bool:
+    """Whether the page had an address before that may do better; the settings name it again."""
+    try:
+        if not box.trial.revert():
+            return False
+    except OSError as error:
+        _say(f"its address cannot be put back: {error}")
+        return False
+    _say("the page goes back to where it was")
+    return True
 
 
 def _say(line: str) -> None:
