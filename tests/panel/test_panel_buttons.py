@@ -231,14 +231,14 @@ def dev(tmp_path):
 
 def test_buttons_pull_up_and_read_low_as_pressed(gpio, dev):
     pins = find_pins(dev, Settings().changed("panel.led_alarm", 17))
-    assert gpio.setups == {23: (1, 22, None), 24: (1, 22, None), 17: (0, None, 0)}
-    assert not pins.pressed(23)
-    gpio.levels[23] = 0
-    assert pins.pressed(23)
+    assert gpio.setups == {22: (1, 22, None), 23: (1, 22, None), 17: (0, None, 0)}
+    assert not pins.pressed(22)
+    gpio.levels[22] = 0
+    assert pins.pressed(22)
     pins.lamp(17, True)
     assert gpio.levels[17] == 1
     pins.close()
-    assert gpio.cleaned == [23, 24, 17]
+    assert gpio.cleaned == [22, 23, 17]
 
 
 def test_a_machine_without_gpio_has_no_buttons_and_that_is_all(tmp_path):
@@ -246,7 +246,7 @@ def test_a_machine_without_gpio_has_no_buttons_and_that_is_all(tmp_path):
 
 
 def test_a_pin_in_use_is_said_in_one_line(gpio, dev):
-    gpio.busy.add(24)
+    gpio.busy.add(23)
     with pytest.raises(OSError, match="no buttons: GPIO busy"):
         find_pins(dev, Settings())
 

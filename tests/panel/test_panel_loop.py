@@ -247,8 +247,8 @@ def test_a_button_shows_its_page_at_once():
     house.pins = Wires()
     down = START // NS_PER_S * NS_PER_S + 2 * NS_PER_S + 300_000_000
     house.clock.events = [
-        (down, lambda: house.pins.down.add(23)),
-        (down + 100_000_000, lambda: house.pins.down.discard(23)),
+        (down, lambda: house.pins.down.add(22)),
+        (down + 100_000_000, lambda: house.pins.down.discard(22)),
     ]
     house.run()
     between = [instant for instant in house.glass.sent if instant % NS_PER_S]
@@ -279,7 +279,7 @@ def test_the_lamps_follow_the_state_even_without_a_panel():
 def test_holding_both_gives_the_order_for_the_other_controller():
     house = House(seconds=12)
     house.pins = Wires()
-    house.clock.events = [(START + NS_PER_S, lambda: house.pins.down.update({23, 24}))]
+    house.clock.events = [(START + NS_PER_S, lambda: house.pins.down.update({22, 23}))]
     house.run()
     assert [order for order, _, _ in house.orders] == ["controller"]
 
@@ -288,7 +288,7 @@ def test_a_clock_that_jumps_gives_no_order():
     house = House(seconds=30)
     house.pins = Wires()
     # Both open the menu, A chooses the reboot, B starts its countdown.
-    script = [(1.0, {23, 24}), (3.5, set()), (4.0, {23}), (4.2, set()), (4.6, {24}), (4.8, set())]
+    script = [(1.0, {22, 23}), (3.5, set()), (4.0, {22}), (4.2, set()), (4.6, {23}), (4.8, set())]
     for at, down in script:
         house.clock.events.append((START + round(at * NS_PER_S), lambda down=down: setattr(house.pins, "down", down)))
 
@@ -296,7 +296,7 @@ def test_a_clock_that_jumps_gives_no_order():
         house.clock.ns += 3600 * NS_PER_S
         house.clock.stepped += 3600 * NS_PER_S
         house.clock.end += 3600 * NS_PER_S
-        house.pins.down.add(23)  # and somebody stops it
+        house.pins.down.add(22)  # and somebody stops it
 
     house.clock.events.append((START + round(5.5 * NS_PER_S), jump))
     house.run()

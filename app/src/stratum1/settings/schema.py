@@ -225,8 +225,8 @@ class Panel:
     )
     wall: bool = option(False, "Also show a studio clock on the screen at the HDMI plug.")
     zones: tuple[str, ...] = option((), "Further time zones on the studio clock.", check=_zones)
-    button_a: int = option(23, "BCM number of the first button's pin, to ground; 0 = none.", check=_pin)
-    button_b: int = option(24, "BCM number of the second button's pin, to ground; 0 = none.", check=_pin)
+    button_a: int = option(22, "BCM number of the first button's pin, to ground; 0 = none.", check=_pin)
+    button_b: int = option(23, "BCM number of the second button's pin, to ground; 0 = none.", check=_pin)
     led_locked: int = option(0, "BCM number of a lamp that is lit while locked; 0 = none.", check=_pin)
     led_alarm: int = option(0, "BCM number of a lamp that is lit while a person is needed; 0 = none.", check=_pin)
 
