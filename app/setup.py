@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The compiled rooms: every .pyx below src/ becomes an extension module."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def extensions() -> list[Extension]:
                 name,
                 [str(pyx.relative_to(HERE))],
                 libraries=LIBRARIES.get(name, []),
-                extra_compile_args=["-O2", "-Wall", "-Wno-unused-function"],
+                extra_compile_args=["-O2", "-g0", "-Wall", "-Wno-unused-function"],
                 define_macros=[("_GNU_SOURCE", None)],
             )
         )
@@ -47,6 +48,7 @@ def compiled() -> list[Extension]:
         include_path=[str(SOURCE)],
         compiler_directives=DIRECTIVES,
         build_dir="build/cython" if "sdist" not in sys.argv else None,
+        nthreads=int(os.environ.get("STRATUM1_BUILD_JOBS", "0")),
     )
 
 

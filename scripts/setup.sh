@@ -17,6 +17,34 @@ hash_of() { sha256sum "$@" | sha256sum | cut -d' ' -f1; }
 done_before() { [ -f "$stamps/$1" ] && [ "$(cat "$stamps/$1")" = "$2" ]; }
 mark() { printf '%s\n' "$2" >"$stamps/$1"; }
 
+# with_progress SED-SCRIPT LOG COMMAND...: run it with its words in LOG, and show what the script makes of them.
+with_progress() {
+    script=$1
+    log=$2
+    shift 2
+    : >"$log"
+    "$@" >"$log" 2>&1 &
+    worker=$!
+    trap 'kill "$worker" 2>/dev/null; exit 130' INT TERM
+    tail -n +1 -s 0.2 -f --pid="$worker" "$log" 2>/dev/null | sed -un "$script" | sed -u 's/^/setup:     /'
+    status=0
+    wait "$worker" || status=$?
+    trap - INT TERM
+    return $status
+}
+
+give_up() {
+    tail -n 30 "$2" >&2
+    say "$1; the whole story is in $2" >&2
+    exit 1
+}
+
+build_extensions() {
+    jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+    (cd app && STRATUM1_BUILD_JOBS=$jobs "../$venv/bin/python" setup.py build_ext --inplace --parallel "$jobs") &&
+        "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e app
+}
+
 # One setup at a time in one checkout.
 if command -v flock >/dev/null 2>&1; then
     exec 9>"$stamps/lock"
@@ -67,25 +95,9 @@ if sys.argv[1] == "test":
     wanted += project["optional-dependencies"]["dev"]
 print("\n".join(wanted))
 END
-    "$venv/bin/python" -m pip install --disable-pip-version-check -r "$stamps/requirements.txt" >"$stamps/pip.log" 2>&1 &
-    pip=$!
-    trap 'kill "$pip" 2>/dev/null' INT TERM
-    shown=0
-    while kill -0 "$pip" 2>/dev/null; do
-        lines=$(grep -c '^Collecting' "$stamps/pip.log" || true)
-        if [ "$lines" != "$shown" ]; then
-            printf 'setup:     %s packages found, now: %s\n' "$lines" \
-                "$(grep '^Collecting' "$stamps/pip.log" | tail -n 1 | cut -d' ' -f2)"
-            shown=$lines
-        fi
-        sleep 1
-    done
-    if ! wait "$pip"; then
-        tail -n 20 "$stamps/pip.log" >&2
-        say "Python packages could not be installed; the whole story is in $stamps/pip.log" >&2
-        exit 1
-    fi
-    trap - INT TERM
+    with_progress 's/^Collecting \([A-Za-z0-9_.-]*\).*/fetching \1/p' "$stamps/pip.log" \
+        "$venv/bin/python" -m pip install --disable-pip-version-check -r "$stamps/requirements.txt" ||
+        give_up "Python packages could not be installed" "$stamps/pip.log"
     mark "packages-$python_set" "$wanted"
     rm -f "$stamps/extensions"
 fi
@@ -101,14 +113,8 @@ for pyx in $(printf '%s\n' "$sources" | grep 'pyx$'); do
 done
 if [ "$built" = no ] || ! done_before extensions "$wanted"; then
     say "4/4 compiling $(printf '%s\n' "$sources" | grep -c 'pyx$') modules"
-    jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
-    if ! { (cd app && "../$venv/bin/python" setup.py -q build_ext --inplace --parallel "$jobs") &&
-        "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e app
-    } >"$stamps/build.log" 2>&1; then
-        tail -n 30 "$stamps/build.log" >&2
-        say "the modules could not be compiled; the whole story is in $stamps/build.log" >&2
-        exit 1
-    fi
+    with_progress "s/.*Cythonizing src.\(stratum1.*\)/translating \1/p; s/^building '\([^']*\)'.*/compiling \1/p" \
+        "$stamps/build.log" build_extensions || give_up "the modules could not be compiled" "$stamps/build.log"
     mark extensions "$wanted"
     say "ready"
 fi
