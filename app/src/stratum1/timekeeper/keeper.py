@@ -179,8 +179,7 @@ class Timekeeper:
     def _update(self) -> None:
         if self.pulses.problem != self._problem:
             self._problem = self.pulses.problem
-            if self._problem:
-                self._say(self._problem)
+            self._say(self._problem or f"pulses are read from {self.pulses.name}")
         if self._problem:
             self._discipline.pulses_lost(Reason.NO_PULSE if self.pulses.searching else Reason.NO_PULSE_DEVICE)
 
