@@ -236,9 +236,11 @@ def test_whatever_happens_what_is_claimed_covers_the_truth(
             bench.line.late_ns = round(size * 50 * MS)
         elif what == "device gone":
             bench.line.broken = True
-        elif what == "stepped" and abs(size) > 0.01:
-            # Labels by the system clock are good for 0.4 s; less than half a millisecond passes for jitter.
-            bench.clock.ahead_ns = round(size * 300) * MS
+        elif what == "stepped":
+            # Labels by the system clock are good for 0.4 s; a step of less than half a millisecond looks like a slew.
+            wanted = round(size * 300) * MS
+            if abs(wanted - bench.clock.ahead_ns) > MS:
+                bench.clock.ahead_ns = wanted
         elif what == "crystal moves":
             bench.clock.free += size * 20e-9
         run(seconds)
