@@ -14,7 +14,20 @@ from werkzeug.wrappers import Response as WSGIResponse
 import stratum1
 from stratum1.paths import Paths
 from stratum1.settings import Settings
-from stratum1.web import api, clients, configure, graphs, headers, login, metrics, openapi, sources, status, studio
+from stratum1.web import (
+    api,
+    check,
+    clients,
+    configure,
+    graphs,
+    headers,
+    login,
+    metrics,
+    openapi,
+    sources,
+    status,
+    studio,
+)
 from stratum1.web.box import Box
 
 PAGES = (
@@ -64,6 +77,7 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
     app.register_blueprint(graphs.room(box))
     app.register_blueprint(sources.room(box))
     app.register_blueprint(api.room(box, streams))
+    app.register_blueprint(check.room(box))
     app.register_blueprint(metrics.room(box))
     app.register_blueprint(openapi.room())
     app.register_blueprint(login.room(box, guard))

@@ -142,6 +142,14 @@ TRAFFIC = maybe(
     "Null while the responder does not run",
 )
 
+CHECK = record(
+    {
+        "words": TEXT,
+        "port": COUNT,
+        "answers": rows(record({"family": TEXT, "answered": FLAG, "problem": TEXT, "leap": COUNT, "stratum": COUNT})),
+    }
+)
+
 CLIENTS = rows(
     record(
         {
@@ -213,6 +221,7 @@ def document() -> Schema:
             "/api/v1/events": _get("Changes of state, newest first", EVENTS),
             "/api/v1/receiver": _get("The receiver and its satellites", table({})),
             "/api/v1/processes": _get("The programs of the box", table({})),
+            "/api/v1/check": _get("The box asks itself by NTP", CHECK),
             "/api/v1/traffic": _get("What was answered and what was not", TRAFFIC),
             "/api/v1/clients": _get("Who asks, the busiest first", CLIENTS, refusals=stranger),
             "/api/v1/clients.csv": _get("Who asks, as CSV", TEXT, kind="text/csv", refusals=stranger),
