@@ -46,7 +46,7 @@ class Asked:
             kernel=lambda: {"koffset": "0.1"},
             precision=-24,
         )
-        self.control = Control(lambda: self.world, secret=b"x" * 32)
+        self.control = Control(lambda: self.world)
 
     def raw(self, operation: int, data: bytes = b"", association: int = 0, peer: str = "10.0.0.1") -> list[bytes]:
         request = HEADER.pack(0x26, operation, 77, 0, association, 0, len(data)) + data

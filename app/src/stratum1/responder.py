@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING
 
 from stratum1.heartbeat import Heartbeat
 from stratum1.ntp.access import Policy
+from stratum1.ntp.announce import Announcer
 from stratum1.ntp.answer import measure_precision
+from stratum1.ntp.broadcast import targets
 from stratum1.ntp.control import Control, World
 from stratum1.ntp.counters import CountersPage, CountersReader
 from stratum1.ntp.interfaces import interfaces
@@ -32,6 +34,7 @@ from stratum1.ntp.kernel import kernel_variables
 from stratum1.ntp.keyfile import KeyFileError
 from stratum1.ntp.keyfile import read as read_keys
 from stratum1.ntp.listen import IP_PKTINFO, ListenError, open_family
+from stratum1.ntp.oldtime import Door, OldTime
 from stratum1.ntp.sockets import Worker
 from stratum1.paths import Paths
 from stratum1.settings import load
@@ -212,6 +215,9 @@ class Responder:
         self.crew = Crew(
             paths.responder_counters, self.ntp, self.rules(), self.precision, self.questions.fileno(), known_port=False
         )
+        self.old_time = OldTime(self.served_now, lambda address: self.crew.rules.allows(address))
+        self.announce_at = 0.0
+        self.open_doors()
 
     def rules(self) -> Policy:
         ntp = self.ntp
@@ -271,6 +277,33 @@ class Responder:
                 with contextlib.suppress(OSError):
                     seat.sock.sendmsg([fragment], [source], socket.MSG_DONTWAIT, peer)
 
+    def served_now(self) -> int | None:
+        """UTC in ns as it is served; None while it is not known."""
+        now = self.reader.now()
+        return now[0] if now and now[2] else None
+
+    def open_doors(self) -> None:
+        ntp = self.ntp
+        self.old_time.open(
+            time_protocol=ntp.time_protocol, daytime_protocol=ntp.daytime_protocol, families=self.crew.families
+        )
+        if self.old_time.problem:
+            log(self.old_time.problem)
+
+    def announce(self, now: float) -> None:
+        """Send one round of broadcast packets when it is due."""
+        ntp = self.ntp
+        if not ntp.broadcast or now < self.announce_at:
+            return
+        self.announce_at = now + ntp.broadcast_interval_s
+        announcer = Announcer(self.crew.rules, self.precision)
+        poll = ntp.broadcast_interval_s.bit_length() - 1
+        for target in targets(ntp.broadcast, interfaces(), ntp.port):
+            seat = next((seat for seat in self.crew.seats if seat.sock.family == target.family), None)
+            if seat is not None:
+                seat.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                announcer.send(seat.sock.fileno(), target.address, target.control, poll=poll, key_id=ntp.broadcast_key)
+
     def read_keys(self) -> None:
         """The keys that the file holds; a file that is wrong leaves those in force that were, and is told of."""
         path = Path(self.ntp.keys) if self.ntp.keys else self.paths.ntp_keys
@@ -307,8 +340,10 @@ class Responder:
         old, self.ntp = self.ntp, loaded.settings.ntp
         shape = [(n.port, n.ipv4, n.ipv6, n.workers, n.clients) for n in (old, self.ntp)]
         self.read_keys()
+        self.announce_at = 0.0
         if shape[0] == shape[1]:
             self.crew.use(self.rules())
+            self.open_doors()
             return
         try:
             crew = Crew(
@@ -327,6 +362,7 @@ class Responder:
         self.seen.clear()
         self.crew, before = crew, self.crew
         before.stop()
+        self.open_doors()
 
     def second(self) -> bool:
         """Once a second: look after page, networks, workers and counters; whether all workers turn."""
@@ -343,8 +379,9 @@ class Responder:
             port=self.ntp.port,
             families=(socket.AF_INET in self.crew.families, socket.AF_INET6 in self.crew.families),
             precision=self.precision,
-            problem=self.crew.problem or self.key_problem,
+            problem=self.crew.problem or self.key_problem or self.old_time.problem,
         )
+        self.announce(now)
         return self.crew.turning()
 
     def _rate(self, window_s: float) -> float:
@@ -374,11 +411,12 @@ class Signals:
         else:
             self.ending = True
 
-    def wait(self, also: socket.socket, seconds: float) -> None:
-        """Until a signal comes, `also` has something, or `seconds` are over."""
-        select.select([self._read, also], [], [], max(0.0, seconds))
+    def wait(self, also: list[socket.socket | Door], seconds: float) -> list[socket.socket | Door]:
+        """Those of `also` that have something; waits for them, for a signal, or until `seconds` are over."""
+        ready, _, _ = select.select([self._read, *also], [], [], max(0.0, seconds))
         with contextlib.suppress(BlockingIOError):
             self._read.recv(64)
+        return [one for one in ready if one is not self._read]
 
 
 def main(argv: list[str]) -> int:
@@ -415,7 +453,10 @@ def main(argv: list[str]) -> int:
             if responder.second():
                 heartbeat.beat()
             due = max(due + 1.0, now)
-        signals.wait(responder.asked, due - time.monotonic())
-        responder.answer_questions()
+        for ready in signals.wait([responder.asked, *responder.old_time.doors], due - time.monotonic()):
+            if isinstance(ready, Door):
+                responder.old_time.serve(ready)
+            else:
+                responder.answer_questions()
     responder.crew.stop()
     return 0

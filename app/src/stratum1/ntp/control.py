@@ -8,8 +8,6 @@ another address.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import ipaddress
 import os
 import struct
@@ -26,6 +24,8 @@ FRAGMENT = 468
 """Most bytes of data in one packet (RFC 9327 section 2)."""
 FRAGMENTS = 32
 NONCE_S = 16
+NONCES = 64
+"""Addresses that may be in the middle of reading the client list."""
 
 _HEADER = struct.Struct(">BBHHHHH")
 _RESPONSE, _ERROR, _MORE = 0x80, 0x40, 0x20
@@ -84,11 +84,9 @@ def reach(last_ns: int, accepted: int, now_ns: int) -> int:
 
 
 class Control:
-    """Answers requests; `secret` seasons the nonces."""
-
-    def __init__(self, read: Callable[[], World], secret: bytes | None = None) -> None:
+    def __init__(self, read: Callable[[], World]) -> None:
         self._read = read
-        self._secret = os.urandom(32) if secret is None else secret
+        self._nonces: dict[str, tuple[int, str]] = {}
         self._requests = 0
 
     def answer(self, request: bytes, peer: str) -> list[bytes]:
@@ -138,15 +136,18 @@ class Control:
         return association_status(association, world), _list(_select(association_variables(association, world), data))
 
     def _nonce(self, peer: str, now_ns: int) -> str:
-        seconds = now_ns // NS_PER_S
-        seal = hmac.digest(self._secret, f"{seconds} {peer}".encode(), hashlib.sha256)[:8]
-        return f"{seconds & 0xFFFFFFFF:08x}{seal.hex()}"
+        """A new nonce for `peer`, kept with the time; the oldest of too many is forgotten."""
+        self._nonces.pop(peer, None)
+        if len(self._nonces) >= NONCES:
+            del self._nonces[next(iter(self._nonces))]
+        nonce = os.urandom(12).hex()
+        self._nonces[peer] = (now_ns, nonce)
+        return nonce
 
     def _clients(self, asked: dict[str, str], peer: str, world: World) -> bytes:
         """The client list, oldest first, in one go: as many of the most recent as fit the fragments asked for."""
-        nonce = asked.get("nonce", "")
-        fresh = {self._nonce(peer, world.kernel_ns - ago * NS_PER_S) for ago in range(NONCE_S)}
-        if not any(hmac.compare_digest(nonce.encode(), one.encode()) for one in fresh):
+        made_ns, nonce = self._nonces.get(peer, (0, ""))
+        if not nonce or asked.get("nonce") != nonce or not 0 <= world.kernel_ns - made_ns < NONCE_S * NS_PER_S:
             raise RefusedError(BAD_VALUE)
         try:
             room = FRAGMENT * max(1, min(FRAGMENTS, int(asked.get("frags", FRAGMENTS)))) - 200

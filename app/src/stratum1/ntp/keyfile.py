@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,7 +113,7 @@ def add_key(path: Path, kind: str = "AES128") -> str:
     """Make a new random key, append it to the file (0600), and give its line: the one time that it is shown."""
     used = {key.id for key in read(path, md5=True)}
     identity = next(number for number in range(1, 65536) if number not in used)
-    secret = secrets.token_bytes(KINDS[kind].secret_size or 20)
+    secret = os.urandom(KINDS[kind].secret_size or 20)
     line = f"{identity} {kind} HEX:{secret.hex().upper()}"
     before = path.read_bytes() if path.exists() else b"# number type key\n"
     if before and not before.endswith(b"\n"):
