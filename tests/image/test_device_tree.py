@@ -173,6 +173,7 @@ def test_buttons_and_lights_use_the_pins_that_are_set_up_for_them(tmp_path: Path
     ]
     assert sorted(buttons) == sorted(pins(dtbo)["button"])
     panel = Settings().panel
+    assert f"gpio={panel.button_a},{panel.button_b}=ip,pu" in {line for _, line in boot_config()}
     assert sorted(buttons) == sorted([panel.button_a, panel.button_b]), "the panel's own buttons are others"
     assert [int(get(dtbo, f"{base}/stratum1-leds/activity", "gpios", "u").split()[1])] == pins(dtbo)["led"]
 
@@ -187,5 +188,5 @@ def test_pin_map_of_the_board_is_the_overlays(tmp_path: Path) -> None:
     for name, (_, line) in PULSES.items():
         assert f"`{name}`" in mapped[line]
     # The header's numbering: which of the 40 pins a GPIO line is on.
-    header = {2: 3, 3: 5, 4: 7, 14: 8, 15: 10, 18: 12, 23: 16, 24: 18, 25: 22, 5: 29}
+    header = {2: 3, 3: 5, 4: 7, 14: 8, 15: 10, 18: 12, 22: 15, 23: 16, 24: 18, 5: 29}
     assert {int(gpio): int(pin) for gpio, pin, _ in rows} == header
