@@ -3,6 +3,6 @@
 
 from stratum1.settings.fields import SettingsError
 from stratum1.settings.schema import Settings
-from stratum1.settings.store import Loaded, load, save
+from stratum1.settings.store import Loaded, load, parse, save, text
 
-__all__ = ["Loaded", "Settings", "SettingsError", "load", "save"]
+__all__ = ["Loaded", "Settings", "SettingsError", "load", "parse", "save", "text"]

@@ -177,13 +177,16 @@ class Ntp:
         False,
         "Answer nothing rather than 'unsynchronised' until the first lock.",
     )
-    keys: str = option("", "File of symmetric keys, in the form of ntpd and chrony; empty = ntp.keys in the data folder.")
+    keys: str = option(
+        "", "File of symmetric keys, in the form of ntpd and chrony; empty = ntp.keys in the data folder."
+    )
     md5: bool = option(False, "Accept MD5 keys too, for old clients that know nothing better.")
     crypto_nak: bool = option(False, "Tell a client whose key is unknown or wrong (crypto-NAK), rather than be silent.")
     interleaved: bool = option(True, "Tell clients that ask for it when the answer before really left (RFC 9769).")
     control: bool = option(True, "Answer questions of ntpq and monitors (mode 6), read-only, on local networks.")
     smear: bool = option(
-        False, "Spread a leap second over 24 h, noon to noon, rather than announce it; all servers of a site must agree."
+        False,
+        "Spread a leap second over 24 h, noon to noon, rather than announce it; all servers of a site must agree.",
     )
     broadcast: tuple[str, ...] = option(
         (),

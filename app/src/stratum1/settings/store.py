@@ -32,13 +32,23 @@ def good_copy(path: Path) -> Path:
     return path.with_name(path.name + ".good")
 
 
+def parse(data: bytes, name: str) -> Settings:
+    """The settings in the text of a file called `name`; SettingsError when it is bad."""
+    try:
+        tables = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SettingsError({name: f"not valid TOML: {error}"}) from None
+    return Settings.from_tables(migrate(tables))
+
+
+def text(settings: Settings) -> str:
+    """`settings` as the file holds them: only what differs from the defaults."""
+    return tomli_w.dumps({"version": CURRENT, **settings.tables()})
+
+
 def read(path: Path) -> Settings:
     """The settings in the file at `path`; SettingsError when it is bad, OSError when it cannot be read."""
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError({str(path): f"not valid TOML: {error}"}) from None
-    return Settings.from_tables(migrate(tables))
+    return parse(path.read_bytes(), str(path))
 
 
 def load(path: Path) -> Loaded:
@@ -60,7 +70,7 @@ def load(path: Path) -> Loaded:
 
 def save(path: Path, settings: Settings) -> None:
     """Write `settings` so that after a power cut the file is either the old or the new one."""
-    data = tomli_w.dumps({"version": CURRENT, **settings.tables()}).encode("utf-8")
+    data = text(settings).encode("utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, data)
     _write(good_copy(path), data)

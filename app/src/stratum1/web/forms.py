@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, Field, FileField, PasswordField, SelectField, StringField, TextAreaField
 
 from stratum1.settings import Settings, SettingsError
 
@@ -24,6 +24,10 @@ class LogOut(FlaskForm):  # type: ignore[misc]
 
 class Confirm(FlaskForm):  # type: ignore[misc]
     """Nothing but the token."""
+
+
+class Restore(FlaskForm):  # type: ignore[misc]
+    file = FileField("Settings file")
 
 
 class Welcome(FlaskForm):  # type: ignore[misc]
