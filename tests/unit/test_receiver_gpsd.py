@@ -123,6 +123,18 @@ def test_a_silent_receiver_is_told_once(listener: socket.socket) -> None:
     assert stream.receive(NOON + 9 * NS_PER_S) == []
 
 
+def test_a_device_that_gpsd_gave_up_is_asked_for_and_told(listener: socket.socket) -> None:
+    stream, server = connected(listener)
+    server.sendall(DEVICES + TPV)
+    settle(stream, NOON)
+    server.recv(4096)
+    assert stream.receive(NOON + 3 * NS_PER_S) == []
+    assert server.recv(4096) == b"?DEVICES;\n"
+    server.sendall(b'{"class":"DEVICES","devices":[]}\n')
+    assert reasons(settle(stream, NOON + 3 * NS_PER_S)) == [Reason.NO_RECEIVER]
+    assert stream.receive(NOON + 60 * NS_PER_S) == []
+
+
 def test_without_a_receiver_silence_is_no_news(listener: socket.socket) -> None:
     stream, server = connected(listener)
     server.sendall(b'{"class":"DEVICES","devices":[]}\n')

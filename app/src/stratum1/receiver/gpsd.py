@@ -31,6 +31,7 @@ _LINE_BYTES = 32_768
 _RETRY_FIRST_NS = 250 * NS_PER_MS
 _RETRY_LAST_NS = 4 * NS_PER_S
 _CONNECT_NS = 5 * NS_PER_S
+_ASK_NS = 2 * NS_PER_S
 _SILENCE_NS = 4 * NS_PER_S
 """gpsd passes at least one sentence a second on while a receiver talks."""
 
@@ -87,6 +88,8 @@ class GpsdStream:
             if self._connected:
                 self._send()
                 self._read(now_ns, events)
+            if self._connected:
+                self._notice_silence(now_ns, events)
         except OSError as error:
             self._drop(now_ns)
             events.append(
@@ -95,12 +98,6 @@ class GpsdStream:
                     f"gpsd on port {self._address[1]}: {error.strerror or error}",
                 )
             )
-        if self._connected and not 0 <= now_ns - self._heard_ns < _SILENCE_NS:
-            if now_ns < self._heard_ns:
-                self._heard_ns = now_ns  # somebody stepped the clock back
-            else:
-                events.append(Gone(Reason.NO_MESSAGES, "gpsd is there, the receiver says nothing"))
-                self._ask_why(now_ns)
         return self._once(events)
 
     def close(self) -> None:
@@ -140,11 +137,17 @@ class GpsdStream:
         self._connected = True
         self._heard_ns = now_ns
 
-    def _ask_why(self, now_ns: int) -> None:
-        """gpsd does not always tell that it has given a device up."""
-        if not 0 <= now_ns - self._asked_ns < _SILENCE_NS and not self._to_send:
+    def _notice_silence(self, now_ns: int, events: list[Event]) -> None:
+        if now_ns < self._heard_ns:
+            self._heard_ns = self._asked_ns = now_ns  # somebody stepped the clock back
+        silent_ns = now_ns - self._heard_ns
+        if silent_ns >= _ASK_NS and now_ns - self._asked_ns >= _SILENCE_NS:
+            # gpsd does not always tell that it has given a device up; asked first, so that the reason is the right one.
             self._asked_ns = now_ns
-            self._to_send = _WHICH
+            self._to_send += _WHICH
+            self._send()
+        if silent_ns >= _SILENCE_NS:
+            events.append(Gone(Reason.NO_MESSAGES, "gpsd is there, the receiver says nothing"))
 
     def _send(self) -> None:
         assert self._socket is not None

@@ -187,8 +187,9 @@ class Interpreter:
                 self._words = f"{self._words},{words}"[:_WORDS_CHARACTERS]
                 if self._device is not None:
                     name = naming.receiver_name(self._device.driver, self._words)
-                    self._device = dataclasses.replace(self._device, name=name)
-                    return [self._device]
+                    if name != self._device.name:
+                        self._device = dataclasses.replace(self._device, name=name)
+                        return [self._device]
         return []
 
     def _leap_to_come(self, change: int, seconds_left: int) -> list[Event]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The receiver's health as a person wants to see it: device, fix, sky and a plain verdict, asked of gpsd by gpsd-py3.
 
-The library has no timeout of its own, raises without a fix and keeps neither PRN nor C/N0, so every question is asked
-on a fresh connection with a socket timeout, and the satellites are read from the answer itself.
+The library reads the answer; the connection is ours, as the library's has no timeout and is one for the whole process,
+and the satellites are read here, as the library keeps neither PRN nor C/N0.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import socket
-import threading
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 from stratum1.receiver import naming
 
@@ -25,6 +24,7 @@ _STRONG_DBHZ = 37.0
 
 _MESSAGES = 40
 """gpsd may send this many other messages before the one that was asked for."""
+_LINE_CHARACTERS = 65_536
 
 _CONSTELLATIONS = ("GPS", "SBAS", "Galileo", "BeiDou", "IMES", "QZSS", "GLONASS", "NavIC")
 """By gnssid of gpsd_json(5)."""
@@ -75,52 +75,36 @@ class ReceiverStatus:
         return dataclasses.asdict(self)
 
 
-# The library keeps its connection in module globals, and the default timeout is one for all threads.
-_one_at_a_time = threading.Lock()
-
-
 def poll(port: int) -> ReceiverStatus:
     """Ask the gpsd on the loopback address; never raises, takes some TIMEOUT_S at the worst."""
-    with _one_at_a_time:
-        before = socket.getdefaulttimeout()
-        socket.setdefaulttimeout(TIMEOUT_S)
-        try:
-            return _ask(port)
-        except TimeoutError:
-            return ReceiverStatus(problem=f"gpsd on port {port} does not answer")
-        except OSError as error:
-            return ReceiverStatus(problem=f"gpsd on port {port}: {error.strerror or error}")
-        except Exception as error:  # the library raises plain Exception for whatever it did not expect
-            return ReceiverStatus(problem=f"gpsd on port {port} answers strangely: {type(error).__name__}")
-        finally:
-            socket.setdefaulttimeout(before)
-
-
-def _ask(port: int) -> ReceiverStatus:
-    import gpsd
-
     try:
-        gpsd.connect("127.0.0.1", port)
-        release = _question("?VERSION;", "VERSION").get("release")
-        devices = _question("?DEVICES;", "DEVICES").get("devices")
-        packet = _question("?POLL;", "POLL")
-    finally:
-        for thing in (gpsd.gpsd_stream, gpsd.gpsd_socket):
-            if thing is not None:
-                thing.close()
-        gpsd.gpsd_stream = gpsd.gpsd_socket = None
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
+            return _ask(connection)
+    except TimeoutError:
+        return ReceiverStatus(problem=f"gpsd on port {port} does not answer")
+    except OSError as error:
+        return ReceiverStatus(problem=f"gpsd on port {port}: {error.strerror or error}")
+    except ValueError:
+        return ReceiverStatus(problem=f"what answers on port {port} is no gpsd")
+
+
+def _ask(connection: socket.socket) -> ReceiverStatus:
+    with connection.makefile("rw", encoding="utf-8", errors="replace") as stream:
+        # gpsd answers ?POLL only to who watches; nothing is streamed, as no format is asked for.
+        _question(stream, '?WATCH={"enable":true};', "WATCH")
+        release = _question(stream, "?VERSION;", "VERSION").get("release")
+        devices = _question(stream, "?DEVICES;", "DEVICES").get("devices")
+        packet = _question(stream, "?POLL;", "POLL")
     return _status(str(release or ""), devices, packet)
 
 
-def _question(text: str, answer_class: str) -> dict[str, Any]:
+def _question(stream: TextIO, text: str, answer_class: str) -> dict[str, Any]:
     """The answer of that class, past what gpsd may tell of its own accord."""
-    import gpsd
-
     deadline = time.monotonic() + TIMEOUT_S
-    gpsd.gpsd_stream.write(text + "\n")
-    gpsd.gpsd_stream.flush()
+    stream.write(text + "\n")
+    stream.flush()
     for _ in range(_MESSAGES):
-        line = gpsd.gpsd_stream.readline(65_536)
+        line = stream.readline(_LINE_CHARACTERS)
         if not line:
             raise ConnectionError("closed the connection")
         answer = json.loads(line)
@@ -178,7 +162,7 @@ def _fix_mode(packet: dict[str, Any]) -> int:
 
     try:
         mode = gpsd.GpsResponse.from_json(packet).mode
-    except (LookupError, TypeError, UserWarning):
+    except (LookupError, TypeError, ValueError, AttributeError, UserWarning):
         return 0  # the library wants a receiver that has spoken already
     return mode if mode in (1, 2, 3) else 0
 
