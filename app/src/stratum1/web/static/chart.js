@@ -27,7 +27,7 @@
     return (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10) * power;
   }
 
-  const TIME_STEPS = [300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 345600, 604800];
+  const TIME_STEPS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 345600, 604800];
 
   function timeTicks(from, until, room) {
     const step = TIME_STEPS.find((each) => (until - from) / each <= room) || 604800;
@@ -113,13 +113,15 @@
 
     const width = Math.max(figure.clientWidth, 260);
     const height = 190;
+    // A record that is younger than the span fills the width all the same.
+    const from = times.length === 0 ? data.from_s : Math.max(data.from_s, Math.min(times[0], data.until_s - 30 * data.step_s));
     const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": what.title + ": " + summary });
     figure.append(svg);
-    const x = (t) => LEFT + ((t - data.from_s) / (data.until_s - data.from_s)) * (width - LEFT - RIGHT);
+    const x = (t) => LEFT + ((t - from) / (data.until_s - from)) * (width - LEFT - RIGHT);
     const bottom = height - BOTTOM;
 
     const parts = (options) => new Intl.DateTimeFormat("en-GB", { ...options, hourCycle: "h23", timeZone: zone });
-    const { step, ticks } = timeTicks(data.from_s, data.until_s, Math.max(3, Math.floor(width / 110)));
+    const { step, ticks } = timeTicks(from, data.until_s, Math.max(3, Math.floor(width / 110)));
     const label = step < 86400 ? parts({ hour: "2-digit", minute: "2-digit" }) : parts({ day: "numeric", month: "short" });
     for (const t of ticks) {
       make("line", { class: "grid", x1: x(t), x2: x(t), y1: TOP, y2: bottom }, svg);
@@ -157,7 +159,7 @@
     const cross = make("line", { class: "cross", y1: TOP, y2: bottom, visibility: "hidden" }, svg);
     const moment = parts({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
     function read(at) {
-      const t = data.from_s + ((at * width / svg.clientWidth - LEFT) / (width - LEFT - RIGHT)) * (data.until_s - data.from_s);
+      const t = from + ((at * width / svg.clientWidth - LEFT) / (width - LEFT - RIGHT)) * (data.until_s - from);
       let best = -1;
       times.forEach((each, i) => {
         if (best < 0 || Math.abs(each + data.step_s / 2 - t) < Math.abs(times[best] + data.step_s / 2 - t)) best = i;
