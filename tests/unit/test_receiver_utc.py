@@ -81,6 +81,33 @@ def test_losing_the_fix_or_the_stream_begins_the_almanac_anew() -> None:
         assert watched(watch, range(710, 800))[0] is False
 
 
+def test_a_silent_dialect_that_was_heard_starting_cold_waits_for_the_whole_almanac() -> None:
+    watch = UtcWatch()
+    watched(watch, range(30), mode=1)
+    assert watched(watch, range(30, 31))[0] is False
+    assert watched(watch, range(31, 700))[0] is False
+    watch.reconnected()
+    assert watched(watch, range(700, 779))[0] is False
+    assert watched(watch, range(779, 790))[0] is None
+    # And it stays known: losing the fix is no loss of memory.
+    watched(watch, range(790, 900), mode=1)
+    assert watched(watch, range(900, 902))[0] is None
+
+
+def test_a_silent_dialect_that_has_its_fix_at_once_had_kept_its_memory() -> None:
+    watch = UtcWatch()
+    watched(watch, range(5), mode=1)
+    assert watched(watch, range(5, 6))[0] is None
+
+
+def test_what_a_receiver_said_over_another_connection_verifies_nothing() -> None:
+    watch = UtcWatch()
+    watch.leap_seconds(18)
+    watch.reconnected()
+    watch.tells()
+    assert watch.epoch(0, 3)[0] is False
+
+
 def test_another_receiver_has_to_tell_for_itself() -> None:
     watch = UtcWatch()
     watch.leap_seconds(18)

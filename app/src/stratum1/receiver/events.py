@@ -24,8 +24,8 @@ class Epoch:
     fix_mode: int = 0
     """0 unknown, 1 none, 2 = 2D, 3 = 3D or time only, as gpsd's TPV.mode."""
     utc_valid: bool | None = None
-    """True: the receiver has the leap-second data. False: its dialect could say so and does not yet. None: its dialect
-    cannot tell (plain NMEA)."""
+    """True: the receiver has the leap-second data. False: its dialect could say so and does not yet, or it cannot and
+    was heard starting cold. None: its dialect cannot tell (plain NMEA), and nothing speaks against it."""
     leap_seconds: int | None = None
     """GPS time minus UTC in seconds as broadcast; TAI - UTC is 19 more. None = not told."""
     rollovers: int = 0

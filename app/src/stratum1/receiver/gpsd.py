@@ -13,7 +13,7 @@ import socket
 
 from stratum1.receiver.events import Device, Epoch, Event, Gone
 from stratum1.receiver.reports import Interpreter
-from stratum1.receiver.utc import RELEASED_NS
+from stratum1.receiver.utc import RELEASED_NS, UtcWatch
 from stratum1.timescale import NS_PER_MS, NS_PER_S
 from stratum1.tracking import Reason
 
@@ -47,7 +47,8 @@ class GpsdStream:
     ) -> None:
         self._address = (host, port)
         self._known_past_ns = known_past_ns
-        self._interpreter = Interpreter(known_past_ns)
+        self._utc = UtcWatch()
+        self._interpreter = Interpreter(known_past_ns, self._utc)
         self._socket: socket.socket | None = None
         self._connected = False
         self._to_send = b""
@@ -111,7 +112,8 @@ class GpsdStream:
         if self._attempt_ns is not None and 0 <= now_ns - self._attempt_ns < self._retry_ns:
             return
         self._attempt_ns = now_ns
-        self._interpreter = Interpreter(self._known_past_ns)
+        self._utc.reconnected()
+        self._interpreter = Interpreter(self._known_past_ns, self._utc)
         self._buffer.clear()
         self._skipping = False
         self._to_send = _WATCH

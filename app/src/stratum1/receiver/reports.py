@@ -42,11 +42,12 @@ _DECIMAL = re.compile(r"(\d{1,12})(?:\.(\d{1,18}))?", re.ASCII)
 class Interpreter:
     """Turns one gpsd's reports into events.  Whatever the line holds, nothing is raised."""
 
-    def __init__(self, known_past_ns: int = RELEASED_NS) -> None:
+    def __init__(self, known_past_ns: int = RELEASED_NS, utc: UtcWatch | None = None) -> None:
+        """`utc`: what was learned of the receiver over an earlier connection."""
         self.known_past_ns = known_past_ns
         self.heard = 0
         """How many reports were about the receiver's own messages."""
-        self._utc = UtcWatch()
+        self._utc = utc or UtcWatch()
         self._toff = (0, 0)
         self._last: Epoch | None = None
         self._device: Device | None = None

@@ -22,6 +22,10 @@ TAI_MINUS_GPS_S = 19
 ALMANAC_NS = 750 * NS_PER_S
 """The whole navigation message, 25 frames of 30 s."""
 
+COLD_SEARCH_NS = 8 * NS_PER_S
+"""A receiver that was heard searching for longer than this before its first fix had lost its memory, leap seconds
+included: one that kept it finds its fix within seconds."""
+
 _SLACK_NS = 86_400 * NS_PER_S
 """How far before the last known date a receiver may still be believed: a day, the rhythm of storing dates."""
 
@@ -60,7 +64,7 @@ def leap_seconds_plausible(leap_seconds: int) -> bool:
 
 
 class UtcWatch:
-    """Follows one receiver's leap-second data; feed every epoch in turn."""
+    """Follows one receiver's leap-second data; feed every epoch in turn, those without a fix too."""
 
     def __init__(self) -> None:
         self._fix_since_ns: int | None = None
@@ -69,10 +73,17 @@ class UtcWatch:
         self._denied = False
         self._tells = False
         self._resolved: bool | None = None
+        self._first_ns: int | None = None
+        self._had_fix = False
+        self._cold = False
 
     def restart(self) -> None:
         """Another receiver, or the same one after a loss of power: what the last one knew is no evidence."""
         self.__init__()  # type: ignore[misc]
+
+    def reconnected(self) -> None:
+        """The same receiver most likely, read anew: a cold one stays cold, but what it said it has to say again."""
+        self._known, self._denied, self._resolved, self._tells = None, False, None, False
 
     def tells(self) -> None:
         """The receiver's dialect carries leap-second validity, so its silence means 'not known yet'."""
@@ -94,6 +105,11 @@ class UtcWatch:
         # A clock step or a hole of 5 s breaks the count: the receiver may have been off meanwhile.
         unbroken = 0 <= arrival_ns - self._last_ns < 5 * NS_PER_S
         self._last_ns = arrival_ns
+        if self._first_ns is None:
+            self._first_ns = arrival_ns
+        if fix_mode >= 2 and not self._had_fix:
+            self._had_fix = True
+            self._cold = arrival_ns - self._first_ns > COLD_SEARCH_NS
         if fix_mode < 2:
             self._fix_since_ns = None
         elif self._fix_since_ns is None or not unbroken:
@@ -106,8 +122,11 @@ class UtcWatch:
             return False
         if self._known is not None or self._resolved:
             return True
-        # gpsd does not pass every generation's leap data on: past one whole almanac the question is settled anyhow.
-        return False if self._tells and fix_age_ns < ALMANAC_NS else None
+        # Past one whole almanac the question is settled, also for those who never say so.
+        if fix_age_ns >= ALMANAC_NS:
+            self._cold = False
+            return None
+        return False if self._tells or self._cold else None
 
 
 def leap_instant(utc_ns: int, seconds_left: int) -> int | None:
