@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-
-import tomli_w
 
 from stratum1.settings.fields import SettingsError
 from stratum1.settings.migrate import CURRENT, migrate
@@ -43,6 +40,8 @@ def parse(data: bytes, name: str) -> Settings:
 
 def text(settings: Settings) -> str:
     """`settings` as the file holds them: only what differs from the defaults."""
+    import tomli_w  # here, as every process reads settings and hardly one writes them
+
     return tomli_w.dumps({"version": CURRENT, **settings.tables()})
 
 
@@ -85,6 +84,8 @@ def _same(one: Path, other: Path) -> bool:
 
 def _write(path: Path, data: bytes) -> None:
     # A name of its own for each writer: the page's threads and a command may save at once.
+    import tempfile
+
     fd, new = tempfile.mkstemp(prefix=path.name + ".", dir=path.parent)
     try:
         with os.fdopen(fd, "wb") as file:
