@@ -31,11 +31,13 @@ cdef class Latency:
     cdef Fit plain
     cdef Fit later
     cdef Fit earlier
-    cdef double strikes
+    cdef double recent                  # mean square of the last innovations, in units of what was foretold
     cdef Shape shape                    # what the filter is to use
     cdef void begin(self, double variance) noexcept
     cdef double learn(self, double innovation, double foretold) noexcept
     cdef void strike(self) noexcept
     cdef void _recentre(self, double moved) noexcept
+    cdef void _note(self, double share) noexcept
+    cdef double excess(self) noexcept
     cdef double spread(self) noexcept
     cdef double unknown(self) noexcept

@@ -24,7 +24,11 @@ cdef double LEAST_TAIL = 0.05   # of the noise's standard deviation
 cdef double LEAST_SHARE = 2e-4  # of the noise's variance that is symmetric
 cdef double LEAST_UNKNOWN = 0.1 # of the noise's standard deviation
 cdef int LOOKED = 120           # pulses until the evidence counts
-cdef double STRIKES = 5.0
+cdef double WILD = 25.0
+cdef double RECENT = 16.0       # pulses
+cdef double GROWN = 4.0         # mean square that noise of the width learned does not reach
+cdef double GROWTH = 1.3
+cdef double USUAL = 2.0         # mean square that it does reach
 
 cdef double SQRT_HALF = 0.70710678118654752440
 cdef double LOG_SQRT_2PI = 0.91893853320467274178
@@ -157,11 +161,11 @@ cdef class Latency:
         self.late = False
         self.count = 0
         self.favour = self.over_plain = self.over_even = 0.0
-        self.strikes = 0.0
+        self.recent = 1.0
 
     cdef double learn(self, double innovation, double foretold) noexcept:
         """Learn from a pulse; what the clock's offset is to be moved by (ns) when a tail is first believed."""
-        cdef double plain, later, earlier, even, gain
+        cdef double plain, later, earlier, even, gain, late
         cdef double moved = 0.0
         if foretold > self.plain.shape.variance:
             # The clock itself is still being found: only a width can be told, and that roughly.
@@ -170,7 +174,8 @@ cdef class Latency:
             return 0.0
         if self.count < MEMORY:
             self.count += 1
-        self.strikes = self.strikes - 0.5 if self.strikes > 0.5 else 0.0
+        late = innovation - (self.shape.tail if self.late else 0.0)
+        self._note(late * late / (self.shape.variance + self.shape.tail * self.shape.tail + foretold))
         gain = 1.0 / (self.count + 4)
         plain = self.plain.learn(innovation, foretold, gain)
         if self.count <= FIRST_LOOK:
@@ -206,17 +211,22 @@ cdef class Latency:
 
     cdef void strike(self) noexcept:
         """A pulse was refused that agreed with no other; many such mean that the noise has grown."""
-        self.strikes += 1.0
-        if self.strikes > STRIKES:
-            self.strikes = STRIKES
-            if self.count > SHORT:
-                self.count = SHORT
-            self.plain.shape.variance *= 1.3
-            self.later.shape.variance *= 1.3
-            self.earlier.shape.variance *= 1.3
-            if self.plain.shape.variance > MOST:
-                self.plain.shape.variance = MOST
-            self.shape = self.later.shape if self.late else self.plain.shape
+        self._note(WILD)
+
+    cdef void _note(self, double share) noexcept:
+        """The square of an innovation, in units of what was foretold: when it is too large for long, learn anew."""
+        self.recent += (min(share, WILD) - self.recent) / RECENT
+        if self.recent < GROWN:
+            return
+        self.count = min(self.count, SHORT)
+        self.plain.shape.variance = min(MOST, GROWTH * self.plain.shape.variance)
+        self.later.shape.variance = min(MOST, GROWTH * self.later.shape.variance)
+        self.earlier.shape.variance = min(MOST, GROWTH * self.earlier.shape.variance)
+        self.shape = self.later.shape if self.late else self.plain.shape
+
+    cdef double excess(self) noexcept:
+        """By how much (a factor of at least 1) the last pulses were wilder than foretold."""
+        return sqrt(self.recent / USUAL) if self.recent > USUAL else 1.0
 
     cdef double spread(self) noexcept:
         """Standard deviation of a stamp's noise, ns."""

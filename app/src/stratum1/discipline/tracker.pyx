@@ -15,12 +15,14 @@ cdef double GAP = 10.0              # s without a good pulse: from here on the c
 cdef double GRACE = 1.5             # s: what a load does between two pulses is covered with the rest
 cdef double TOO_WILD = 3e6          # ns: these are no pulses of one second
 cdef int MANY = 1000000
+cdef int AGREEING = 4             # refused pulses in a row on a line of their own that are no chance
 cdef int WARMED_UP = 60             # pulses until the filter's frequency is worth learning from
-cdef double COVER_CALM = 4.9        # standard errors in the bound while nothing happens
-cdef double COVER_SHAKEN = 5.9      # the same where loads are known to heat the crystal
+cdef double COVER_CALM = 4.8        # standard errors in the bound while nothing happens
+cdef double COVER_SHAKEN = 5.85     # the same where loads are known to heat the crystal
 cdef double COVER = 3.3             # standard errors while something happens: the filter has seen it then
 cdef double GRAIN = 2.0             # ns: rounding, and the clock's reading itself
 cdef double[LEANS] LEAN = [0.5, 0.25, 0.125, 0.0625]     # weight of the newest pulse in each lean
+cdef double FEW = 10.0              # pulses
 cdef double CALMING = 1e-3          # how fast the calm standard error may rise, per pulse
 cdef double LEAN_USUAL = 1.8        # standard deviations of the lean that mean nothing
 cdef double LEAN_COVER = 2.8
@@ -187,6 +189,8 @@ cdef class Tracker:
             innovation = self.rival.innovation(stamp_ns, utc)
             if self.rival.update(innovation, &self.latency.shape) >= 0.5:
                 self.rival_count += 1
+                if self.rival_count < AGREEING:
+                    self.latency.strike()       # may be chance yet
                 if self.rival_count < believe:
                     return PULSE_REFUSED
                 self.moved = self.servo.innovation(stamp_ns, utc)
@@ -196,7 +200,8 @@ cdef class Tracker:
                 self.last_good = stamp_ns
                 self.reference = utc
                 return PULSE_BELIEVED
-            self.latency.strike()
+            self.rival_count = 0
+        self.latency.strike()
         utc = floor_seconds(self.servo.utc(stamp_ns) + SECOND // 2) * SECOND
         self.rival.start(
             stamp_ns, utc, 3.0 * self.latency.spread(), self.servo.mean_y, sqrt(self.servo.var_y) + 1000.0
@@ -215,14 +220,16 @@ cdef class Tracker:
 
     cdef double bound(self, double ahead) noexcept:
         """|error| of the estimate is at most this (ns), `ahead` seconds from the reference if no more pulses come."""
-        cdef double age, sigma
+        cdef double age, sigma, few
         cdef double cover = COVER_SHAKEN if self.holdover.shaken else COVER_CALM
         if not self.running or self.settled == 0:
             return 9e18
+        # A width learned from few pulses may be too narrow, and noise may just be growing.
+        few = (1.0 + FEW / max(self.latency.count, ONSET)) * self.latency.excess()
         sigma = sqrt(self.servo.var_x)
         age = (self.servo.reference_ns - self.last_good) * 1e-9 + ahead
         return (
-            max(cover * min(self.calm, sigma), COVER * sigma) + cover * (self.servo.sigma_at(ahead) - sigma)
+            few * max(cover * min(self.calm, sigma), COVER * sigma) + cover * (self.servo.sigma_at(ahead) - sigma)
             + self._unfollowed()
             + self.holdover.stray(max(0.0, age - GRACE)) + self.latency.unknown() + GRAIN
         )
