@@ -19,6 +19,9 @@ KERNEL_STEP = 2.0**-16 * 1e-6
 """The kernel keeps a frequency adjustment in units of 2^-16 ppm (timex.freq)."""
 
 
+SWITCHED_ON_NS = 1_789_999_000 * 10**9
+
+
 @dataclass
 class SimulatedClock:
     """A clock whose free frequency is told second by second, steered and stepped on order."""
@@ -56,7 +59,7 @@ class SimulatedClock:
 
     @property
     def monotonic_ns(self) -> int:
-        return self.kernel_ns - self.unsteered_steps - self.epoch_ns + 10**12
+        return self.kernel_ns - self.unsteered_steps - SWITCHED_ON_NS
 
     def step(self, step_ns: int) -> None:
         self.error += step_ns * TICKS_PER_NS

@@ -12,7 +12,8 @@ from libc.stdlib cimport llabs
 
 cdef int64_t SECOND = 1000000000
 cdef int64_t HALF = 450000000           # a pulse narrower than this has a clear leading edge
-cdef int64_t EVEN = 2000000             # intervals are whole seconds within this: 500 ppm and much jitter
+cdef int64_t EVEN = 2000000             # R even intervals make a second within this: 500 ppm and much jitter
+cdef int64_t ODD = 20000000              # farther from whole seconds than any late interrupt: another edge
 cdef int64_t CLEAN = 5 * SECOND         # no odd edge for this long before the line is held to be regular
 cdef int SURE = 3                       # pulses
 cdef int FASTEST = 20                   # pulses per second
@@ -75,7 +76,7 @@ cdef class Edges:
         if first or interval <= 0:
             return
         rest = interval % SECOND
-        if min(rest, SECOND - rest) > EVEN + interval // 2000:
+        if min(rest, SECOND - rest) > ODD + interval // 2000:
             self.irregular_ns = stamp_ns
         if interval < SECOND + EVEN:
             rate = <int>((SECOND + interval // 2) // interval)

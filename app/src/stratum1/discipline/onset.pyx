@@ -13,6 +13,7 @@ cdef enum:
     PAIRS = ONSET * (ONSET - 1) // 2
 
 cdef double SPREAD = 2.0        # median residual to standard deviation: 1.48, and more for so few of them
+cdef double SECOND_LARGEST = 1.2
 cdef double LEAST_SPREAD = 5.0  # ns
 
 
@@ -62,4 +63,6 @@ cdef class Onset:
         self.start = _median(rests, ONSET)
         for i in range(ONSET):
             rests[i] = fabs(offset[i] - self.slope * seconds[i] - self.start)
+        # By luck the median of six may be far too small; the second largest may then tell.
         self.spread = max(LEAST_SPREAD, SPREAD * _median(rests, ONSET))
+        self.spread = max(self.spread, SECOND_LARGEST * rests[ONSET - 2])

@@ -13,7 +13,7 @@ from stratum1.timescale cimport floor_seconds
 cdef int64_t SECOND = 1000000000
 cdef double GAP = 10.0              # s without a good pulse: from here on the clock is in holdover
 cdef double GRACE = 1.5             # s: what a load does between two pulses is covered with the rest
-cdef double TOO_WILD = 3e6          # ns: these are no pulses of one second
+cdef double TOO_WILD = 20e6         # ns: these are no pulses of one second
 cdef int MANY = 1000000
 cdef int AGREEING = 4             # refused pulses in a row on a line of their own that are no chance
 cdef int WARMED_UP = 60             # pulses until the filter's frequency is worth learning from
