@@ -51,7 +51,7 @@ class Plans:
         keeping_time = (accounts.CAP_SYS_TIME, accounts.CAP_SYS_NICE, accounts.CAP_IPC_LOCK)
         answering = (accounts.CAP_NET_BIND_SERVICE, accounts.CAP_SYS_NICE, accounts.CAP_IPC_LOCK)
         return [
-            Child("gpsd", self._gpsd, environ, say, beats=False, key=self._gpsd_key),
+            Child("gpsd", self.gpsd, environ, say, beats=False, key=self.gpsd_key),
             ours("timekeeper", *keeping_time, devices=("pps*",)),
             ours("responder", *answering),
             ours("web", accounts.CAP_NET_BIND_SERVICE),
@@ -61,7 +61,8 @@ class Plans:
 
     # gpsd
 
-    def _gpsd(self) -> Launch:
+    def gpsd(self) -> Launch:
+        """How to start gpsd now; BlockedError when something is missing."""
         settings = self.settings.receiver
         program = _program(settings.gpsd)
         if program is None:
@@ -89,7 +90,7 @@ class Plans:
         user = ("--as", f"{account.uid}:{account.gid}:{','.join(map(str, account.groups))}") if account else ()
         return Launch((sys.executable, "-P", "-m", "stratum1", "receiver", *user, str(device), *gpsd))
 
-    def _gpsd_key(self) -> Any:
+    def gpsd_key(self) -> Any:
         """Anew for other settings, and for a receiver that is another device now; not for one that is unplugged."""
         receiver = self.settings.receiver
         device = self._receiver() or self._last_receiver

@@ -46,7 +46,7 @@ class Supervisor:
         self.children = self.plans.children(say)
         self._gpsd = self.children[0]
         self._watch = ReceiverWatch(self._poll_gpsd, paths.receiver_status)
-        self._watchdog = watchdog
+        self.watchdog = watchdog
         self._fit_at = time.monotonic()
         self._settings_seen = _look(paths.settings)
         self._settings_problem = ""
@@ -74,7 +74,7 @@ class Supervisor:
             self._check_settings()
             self._check_order()
             self._check_gpsd(now)
-            self._feed(now)
+            self.feed(now)
             self._publish()
             self._sleep(wake, min([now + TURN_S, *(child.due() for child in self.children)]))
         self._end(wake)
@@ -148,13 +148,13 @@ class Supervisor:
         if now - last > HUNG_GPSD_S:
             self._gpsd.restart(f"did not answer for {HUNG_GPSD_S:.0f} s", now)
 
-    def _feed(self, now: float) -> None:
+    def feed(self, now: float) -> None:
         """Only while the appliance does what it is for; a reason that a restart cannot mend is no reason for one."""
         essential = [child for child in self.children if child.name in ESSENTIAL]
         if all(child.state is State.RUNNING or child.hopeless for child in essential):
             self._fit_at = now
-        if self._watchdog is not None and now - self._fit_at < UNFIT_S:
-            self._watchdog.feed()
+        if self.watchdog is not None and now - self._fit_at < UNFIT_S:
+            self.watchdog.feed()
 
     def _publish(self) -> None:
         content = {child.name: child.as_dict() for child in self.children}
@@ -176,8 +176,8 @@ class Supervisor:
                 self._sleep(wake, min([now + 0.2, deadline]))
         for left in (self.paths.tracking, self.paths.receiver_status, self.paths.children_status):
             left.unlink(missing_ok=True)
-        if self._watchdog is not None:
-            self._watchdog.close()
+        if self.watchdog is not None:
+            self.watchdog.close()
 
 
 def say(text: str) -> None:
