@@ -52,10 +52,13 @@ class Sources:
 
     def __init__(self):
         self.drawn = []
+        self.level = "alarm"
 
     def world(self, target, settings, height=64, glass=""):
         self.drawn.append(target)
-        return World(status=replace(describe(None, None), time=moment(target).time), second=target // NS_PER_S)
+        return World(
+            status=replace(describe(None, None), time=moment(target).time, level=self.level), second=target // NS_PER_S
+        )
 
 
 class Glass:
@@ -65,6 +68,7 @@ class Glass:
     def __init__(self, clock, lead_ns=0, draw_ns=0):
         self.clock, self.lead_ns, self.draw_ns = clock, lead_ns, draw_ns
         self.sent = []
+        self.lights = []
         self.fault = None
         self.closed = 0
 
@@ -78,7 +82,7 @@ class Glass:
         self.sent.append(self.clock.ns)
 
     def light(self, level):
-        pass
+        self.lights.append(level)
 
     def close(self):
         self.closed += 1
@@ -186,6 +190,7 @@ def test_a_panel_pulled_off_is_said_once_and_comes_back():
     assert house.said[1] == "panel lost: glass: the I2C bus hangs; check SDA and SCL"
     assert house.said[2:] == ["no panel", "panel found: glass"]
     assert house.glass.closed == 2  # once when it was lost, once at the end
+    assert len(house.glass.lights) == 2  # it comes back with its own brightness
 
 
 def test_new_settings_change_the_panel_at_once():
@@ -242,6 +247,12 @@ class Wires:
         self.closed = True
 
 
+def ask_for_reboot(house):
+    """Both buttons open the menu, A chooses the reboot, B starts its countdown at 4.8 s."""
+    for at, down in [(1.0, {22, 23}), (3.5, set()), (4.0, {22}), (4.2, set()), (4.6, {23}), (4.8, set())]:
+        house.clock.events.append((START + round(at * NS_PER_S), lambda down=down: setattr(house.pins, "down", down)))
+
+
 def test_a_button_shows_its_page_at_once():
     house = House(seconds=4)
     house.pins = Wires()
@@ -287,10 +298,7 @@ def test_holding_both_gives_the_order_for_the_other_controller():
 def test_a_clock_that_jumps_gives_no_order():
     house = House(seconds=30)
     house.pins = Wires()
-    # Both open the menu, A chooses the reboot, B starts its countdown.
-    script = [(1.0, {22, 23}), (3.5, set()), (4.0, {22}), (4.2, set()), (4.6, {23}), (4.8, set())]
-    for at, down in script:
-        house.clock.events.append((START + round(at * NS_PER_S), lambda down=down: setattr(house.pins, "down", down)))
+    ask_for_reboot(house)
 
     def jump():
         house.clock.ns += 3600 * NS_PER_S
@@ -301,6 +309,30 @@ def test_a_clock_that_jumps_gives_no_order():
     house.clock.events.append((START + round(5.5 * NS_PER_S), jump))
     house.run()
     assert house.orders == []
+
+
+def test_it_dims_after_its_time_and_is_told_so_once():
+    house = House(seconds=40, settings=Settings().changed("panel.dim_after_s", 20))
+    house.sources.level = "good"
+    house.run()
+    assert house.glass.lights == [160, 40]
+
+
+def test_a_countdown_ends_with_the_buttons():
+    house = House(seconds=20)
+    house.pins = Wires()
+    ask_for_reboot(house)
+    house.clock.events.append((START + 6 * NS_PER_S, lambda: setattr(house.pins, "fault", "line lost")))
+    house.run()
+    assert house.orders == []
+
+
+def test_a_countdown_that_nobody_stops_gives_its_order():
+    house = House(seconds=20)
+    house.pins = Wires()
+    ask_for_reboot(house)
+    house.run()
+    assert [order for order, _, _ in house.orders] == ["reboot"]
 
 
 def test_the_picture_moves_after_the_second_and_not_on_it():

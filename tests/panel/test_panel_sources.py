@@ -168,15 +168,17 @@ def test_night_hours_may_pass_midnight(span, time, inside):
 def test_it_is_dark_at_night_until_a_button_or_an_alarm():
     night = Settings().changed("panel.night", "14:00-15:00")
     alarm = replace(GOOD, level="alarm")
-    assert level(night, GOOD, None) == 0
+    assert level(night, GOOD, 3600 * NS_PER_S) == 0
     assert level(night, GOOD, 5 * NS_PER_S) == 160
-    assert level(night, alarm, None) == 160
+    assert level(night, alarm, 3600 * NS_PER_S) == 160
     assert level(night, replace(GOOD, time="16:00:00"), 5 * NS_PER_S) == 160
-    assert level(night, Status(), None) != 0, "who does not know the time does not know the night"
+    late = Settings().changed("panel.night", "22:00-06:30")
+    unknown = Status(level="busy")
+    assert level(late, unknown, 3600 * NS_PER_S) != 0, "who does not know the time does not know the night"
 
 
 def test_it_dims_when_nobody_touches_it_but_not_for_an_alarm():
     assert level(Settings(), GOOD, 601 * NS_PER_S) == 40
     assert level(Settings(), GOOD, 599 * NS_PER_S) == 160
-    assert level(Settings(), replace(GOOD, level="alarm"), None) == 160
-    assert level(Settings().changed("panel.dim_after_s", 0), GOOD, None) == 160
+    assert level(Settings(), replace(GOOD, level="alarm"), 3600 * NS_PER_S) == 160
+    assert level(Settings().changed("panel.dim_after_s", 0), GOOD, 3600 * NS_PER_S) == 160

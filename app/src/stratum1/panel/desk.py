@@ -86,7 +86,7 @@ class Desk:
                     self._page, self.touched_ns = PAGES.index(network_page), now_ns  # where to go on
                 self._give(order)
                 return True
-            if menu.fire_ns is None and idle >= _MENU_NS:
+            if idle >= _MENU_NS:
                 self._menu = None
                 return True
             return False

@@ -12,17 +12,17 @@ _AWAKE_NS = 15 * NS_PER_S
 _SHIFT_S = 180
 
 
-def level(settings: Settings, status: Status, idle_ns: int | None) -> int:
-    """Brightness 0..255; `idle_ns` is the time since a button was pressed, None = never.
+def level(settings: Settings, status: Status, idle_ns: int) -> int:
+    """Brightness 0..255; `idle_ns` is the time since a button was pressed, or since the panel came up.
 
     At night the panel is dark until a button or an alarm wakes it; by day it dims when nobody has touched it.
     """
     panel = settings.panel
-    touched = idle_ns is not None and idle_ns < _AWAKE_NS
+    touched = idle_ns < _AWAKE_NS
     if panel.night and status.time_known and within(panel.night, status.time) and not touched:
         return panel.brightness if status.level == "alarm" else 0
     dim = panel.dim_after_s * NS_PER_S
-    if dim and not touched and (idle_ns is None or idle_ns >= dim) and status.level != "alarm":
+    if dim and idle_ns >= dim and status.level != "alarm":
         return max(panel.brightness // 4, 1)
     return panel.brightness
 

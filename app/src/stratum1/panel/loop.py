@@ -73,6 +73,7 @@ class Panel:
         self._pins: Pins | None = None
         self._glass: Glass | None = None
         self._look_at: int | None = None
+        self._found_ns = 0
         self._said = ""
         self._shift: tuple[int, int] | None = None
         self._level: int | None = None
@@ -136,9 +137,6 @@ class Panel:
         world = self._world(target, glass)
         if glass is None:
             return None
-        self._desk.turn(self._clock.monotonic())
-        if self._glass is not glass:
-            return None  # the order that has just been given was another controller
         try:
             # Moving the whole picture takes too long for the second itself: it waits until after it.
             wanted = shift(target // NS_PER_S)
@@ -181,8 +179,8 @@ class Panel:
             if self._clock.now() - target >= _TOO_LATE_NS:
                 return None
         glass.send()
-        idle = None if self._desk.touched_ns is None else self._clock.monotonic() - self._desk.touched_ns
-        light = level(self._settings, world.status, idle)
+        since = max(self._found_ns, self._desk.touched_ns or 0)
+        light = level(self._settings, world.status, self._clock.monotonic() - since)
         if light != self._level:
             glass.light(light)
             self._level = light
@@ -217,6 +215,7 @@ class Panel:
             self._tell(str(error))
             return None
         self._level = None
+        self._found_ns = now
         self._tell(f"panel found: {self._glass.name}")
         return self._glass
 
@@ -257,6 +256,7 @@ class Panel:
         if self._pins is not None:
             self._pins.close()
             self._pins = None
+            self._desk = Desk(self._order)  # nobody could stop a countdown any more
 
     def _drop_glass(self) -> None:
         if self._glass is not None:
