@@ -7,7 +7,7 @@
 # Usage, in a recipe: $(PKG)_PRE_DOWNLOAD_HOOKS += STRATUM1_PIP_DOWNLOAD
 define STRATUM1_PIP_DOWNLOAD
 	$(BR2_EXTERNAL_STRATUM1_PATH)/../scripts/image-pip-download.sh \
-		--hashes $($(PKG)_PKGDIR)$($(PKG)_RAWNAME).hash \
+		--hashes $($(PKG)_PKGDIR)/$($(PKG)_RAWNAME).hash \
 		--into $($(PKG)_DL_DIR) $($(PKG)_SOURCE)
 endef
 
