@@ -123,6 +123,23 @@ def test_the_urgent_rows_go_first(dev):
     assert windows == [bytes((0x22, 3, 3)), bytes((0x22, 0, 0))]
 
 
+def test_the_urgent_rows_go_first_upside_down_too(dev):
+    bus = FakeBus({0x3C: Ssd1306()})
+    oled = panel(dev, bus, rotate=True)
+    oled.prepare(boxes((0, 0), (60, 16), (90, 56)), urgent=(16, 24))
+    oled.send()
+    assert [data[5] for data in bus.sent() if data[1:2] == b"\x21"] == [5, 0, 7]
+
+
+def test_nothing_is_sent_once_it_is_closed(dev):
+    bus = FakeBus({0x3C: Ssd1306()})
+    oled = panel(dev, bus)
+    oled.close()
+    bus.sent()
+    oled._device.cleanup()  # what luma does at the end of the process
+    assert bus.sent() == []
+
+
 @pytest.mark.parametrize("hertz", [100_000, 400_000])
 def test_the_lead_is_half_of_the_time_that_the_bus_needs(dev, hertz):
     bus = FakeBus({0x3C: Ssd1306()}, hertz)
