@@ -48,7 +48,9 @@ def main(argv: list[str] | None = None) -> int:
         parser.parse_args(["--version"])
     run: Callable[[list[str]], int] = importlib.import_module(VERBS[verb].module).main
     try:
-        return run(argv[1:])
+        status = run(argv[1:])
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -38,6 +38,8 @@ def main(argv: list[str]) -> int:
         for key, problem in error.problems.items():
             print(f"stratum1 settings: {key}: {problem}", file=sys.stderr)
         return FAILED
+    except BrokenPipeError:
+        raise  # whoever read our output went away; the command line knows what to do
     except OSError as error:
         print(f"stratum1 settings: {error.filename or path}: {error.strerror}", file=sys.stderr)
         return FAILED
