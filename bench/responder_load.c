@@ -54,6 +54,28 @@ static int client(const char *from, int port, int stamps)
     return fd;
 }
 
+static uint64_t field(const uint8_t *packet, int at)
+{
+    uint64_t v;
+    memcpy(&v, packet + at, 8);
+    return be64toh(v);
+}
+
+/* Stamps that cannot be: an answer sent before its request came, or requests stamped out of their order. */
+static long impossible, disordered;
+
+static void watch(const uint8_t *packet, size_t size)
+{
+    static uint64_t before;
+    if (size < 48)
+        return;
+    if ((int64_t)(field(packet, 40) - field(packet, 32)) < 0)
+        impossible++;
+    if (before && (int64_t)(field(packet, 32) - before) < 0)
+        disordered++;
+    before = field(packet, 32);
+}
+
 static int take_all(int fd, int flags)
 {
     static uint8_t data[BATCH][512];
@@ -64,6 +86,8 @@ static int take_all(int fd, int flags)
         messages[i].msg_hdr = (struct msghdr){ .msg_iov = &iov[i], .msg_iovlen = 1 };
     }
     int got = recvmmsg(fd, messages, BATCH, flags, NULL);
+    for (int i = 0; i < got; i++)
+        watch(data[i], messages[i].msg_len);
     return got > 0 ? got : 0;
 }
 
@@ -116,13 +140,6 @@ static int64_t kernel_stamp(int fd, int flags, uint8_t *data, size_t room, ssize
             return stamps.ts[0].tv_sec * 1000000000LL + stamps.ts[0].tv_nsec;
         }
     return 0;
-}
-
-static uint64_t field(const uint8_t *packet, int at)
-{
-    uint64_t v;
-    memcpy(&v, packet + at, 8);
-    return be64toh(v);
 }
 
 static void put(uint8_t *packet, int at, uint64_t v)
@@ -239,7 +256,8 @@ static void open_loop(int fd, double seconds, double rate)
     }
     while (now(CLOCK_MONOTONIC) < end + 200000000LL)
         got += take_all(fd, MSG_DONTWAIT);
-    printf("{\"sent\": %ld, \"received\": %ld}\n", (long)sent, (long)got);
+    printf("{\"sent\": %ld, \"received\": %ld, \"impossible\": %ld, \"disordered\": %ld}\n", (long)sent, (long)got,
+           impossible, disordered);
 }
 
 int main(int argc, char **argv)

@@ -63,6 +63,11 @@ class Paths:
         return self.run / "responder"
 
     @property
+    def smear_plan(self) -> Path:
+        """The leap second that the responder is smearing."""
+        return self.run / "smear.json"
+
+    @property
     def receiver_status(self) -> Path:
         """JSON: satellites and device as gpsd tells them, written by the supervisor's watch."""
         return self.run / "receiver.json"

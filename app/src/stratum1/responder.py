@@ -35,6 +35,7 @@ from stratum1.ntp.keyfile import KeyFileError
 from stratum1.ntp.keyfile import read as read_keys
 from stratum1.ntp.listen import IP_PKTINFO, ListenError, open_family
 from stratum1.ntp.oldtime import Door, OldTime
+from stratum1.ntp.smearing import SmearPlan
 from stratum1.ntp.sockets import Worker
 from stratum1.paths import Paths
 from stratum1.settings import load
@@ -206,6 +207,9 @@ class Responder:
             log(loaded.problem)
         self.ntp = loaded.settings.ntp
         self.keys: Keys | None = None
+        self.smear_plan = SmearPlan(paths.smear_plan)
+        self.smear: tuple[int, int] | None = None
+        self.look_at_leap()
         self.read_keys()
         self.look_at_interfaces()
         # Workers put mode 6 requests into one end; the main thread answers from the other.
@@ -233,6 +237,7 @@ class Responder:
             control=ntp.control,
             keys=self.keys,
             page=self.tracking.page,
+            smear=self.smear,
         )
 
     def world(self) -> World:
@@ -332,6 +337,12 @@ class Responder:
         self.on_link = on_link
         return True
 
+    def look_at_leap(self) -> bool:
+        """Whether another leap second is to be smeared than before."""
+        before = self.smear
+        self.smear = self.smear_plan.update(self.reader.read(), self.served_now()) if self.ntp.smear else None
+        return self.smear != before
+
     def reload(self) -> None:
         """Take over the settings; sockets change only when port, families, threads or table do."""
         loaded = load(self.paths.settings)
@@ -341,6 +352,7 @@ class Responder:
         shape = [(n.port, n.ipv4, n.ipv6, n.workers, n.clients) for n in (old, self.ntp)]
         self.read_keys()
         self.announce_at = 0.0
+        self.look_at_leap()
         if shape[0] == shape[1]:
             self.crew.use(self.rules())
             self.open_doors()
@@ -368,7 +380,8 @@ class Responder:
         """Once a second: look after page, networks, workers and counters; whether all workers turn."""
         changed = self.tracking.refresh()
         self.reader.reopen()
-        if self.look_at_interfaces() or changed:
+        changed = self.look_at_interfaces() or changed
+        if self.look_at_leap() or changed:
             self.crew.use(self.rules())
         self.crew.mend()
         now = time.monotonic()

@@ -140,7 +140,10 @@ cdef inline int64_t served_time(const serving *state, const policy *rules, int64
     cdef int64_t utc = tracking_served(&state.page, kernel_ns)
     cdef bint repeated
     if rules.smear_sign != 0:
-        if state.page.flags & FLAG_LEAP_BY_KERNEL:
+        if state.page.leap_at_ns != rules.smear_at_ns:
+            # The page no longer tells of the leap, so it has been taken: this can only be the second pass.
+            repeated = utc >= rules.smear_at_ns - 1000000000
+        elif state.page.flags & FLAG_LEAP_BY_KERNEL:
             # A stamp later than now was taken before the kernel went back.
             repeated = state.leaped and kernel_ns <= state.now_ns
         else:
