@@ -3,8 +3,9 @@
 
     python bench/responder_soak.py [--minutes N] [--rate R]
 
-Prints a line a minute; exit status 1 when an answer was lost, a stamp was impossible or out of order, or memory grew by
-more than 1 MB after the first minute.  The rate is half of what the machine was seen to do in two seconds, unless given.
+Prints a line a minute; exit status 1 when an answer was lost, a stamp was impossible or out of order, or memory grew
+by more than 1 MB after the first minute.  The rate is half of what the machine was seen to do in two seconds, unless
+given.
 """
 
 from __future__ import annotations
