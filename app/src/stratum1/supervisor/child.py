@@ -22,7 +22,7 @@ from stratum1.supervisor.spawn import CHILD_HEARTBEAT_FD, spawn
 
 SILENCE_S = 10.0
 """A child that was alive once and has not beaten for so long hangs."""
-FIRST_BEAT_S = 30.0
+FIRST_BEAT_S = 90.0
 """Loading the interpreter and its modules from a slow card takes this long at most."""
 TERM_S = 2.0
 """What an orderly end may take before it is enforced."""

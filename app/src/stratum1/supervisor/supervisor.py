@@ -29,6 +29,8 @@ TURN_S = 1.0
 END_S = 2.8
 """All children have ended by then, or are killed."""
 HUNG_GPSD_S = 3 * PERIOD_S
+FIRST_ANSWER_S = 120.0
+"""Before gpsd listens, the receiver's speed is looked for and its set-up confirmed, order by order."""
 UNFIT_S = 300.0
 """When what the appliance is for has not run for so long, the hardware watchdog may try a restart of the machine."""
 ESSENTIAL = ("timekeeper", "responder")
@@ -144,9 +146,10 @@ class Supervisor:
     def _check_gpsd(self, now: float) -> None:
         if self._gpsd.pid is None:
             return
-        last = max(self._gpsd.started, self._watch.answered or 0.0)
-        if now - last > HUNG_GPSD_S:
-            self._gpsd.restart(f"did not answer for {HUNG_GPSD_S:.0f} s", now)
+        answered = self._watch.answered or 0.0
+        silent = now - max(self._gpsd.started, answered)
+        if silent > (HUNG_GPSD_S if answered > self._gpsd.started else FIRST_ANSWER_S):
+            self._gpsd.restart(f"did not answer for {silent:.0f} s", now)
 
     def feed(self, now: float) -> None:
         """Only while the appliance does what it is for; a reason that a restart cannot mend is no reason for one."""
