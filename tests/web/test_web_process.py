@@ -159,17 +159,28 @@ def test_the_heart_beats_while_it_answers_and_stops_when_it_hangs(paths: Paths, 
         os.close(reader)
 
 
-def test_a_server_that_accepts_and_never_answers_gets_no_beat() -> None:
-    with closing(listen("127.0.0.1", 0)) as hung:
-        life = Life(hung.getsockname()[:2], Heartbeat())
+@pytest.mark.parametrize(
+    ("said", "alive"),
+    [
+        (b"", False),
+        (b"SSH-2.0-x\r\n\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", False),
+        (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno", True),
+    ],
+    ids=["hangs up", "no HTTP", "breaks off", "answers that time is not served"],
+)
+def test_only_a_whole_answer_counts_as_life(said: bytes, alive: bool) -> None:
+    with closing(listen("127.0.0.1", 0)) as server:
+        life = Life(server.getsockname()[:2], Heartbeat())
         asked: list[bool] = []
         thread = threading.Thread(target=lambda: asked.append(life.ask()))
         thread.start()
-        connection, _ = hung.accept()
+        connection, _ = server.accept()
         assert connection.recv(100).startswith(b"GET /healthz")
+        connection.sendall(said)
         connection.close()
         thread.join(PATIENCE_S)
-    assert asked == [False]
+    assert asked == [alive]
 
 
 def test_without_ipv6_the_page_is_served_on_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
