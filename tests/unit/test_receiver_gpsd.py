@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import select
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -163,13 +162,9 @@ def test_one_call_reads_a_bounded_part_of_a_flood(listener: socket.socket) -> No
     except BlockingIOError:
         pass
     assert sent > 200_000
-    start = time.monotonic()
+    before = stream._interpreter.heard
     stream.receive(NOON)
-    fd = stream.fileno()
-    assert fd is not None
-    assert select.select([fd], [], [], 0)[0], (
-        f"all {sent} bytes were read in one call, {time.monotonic() - start:.1f} s"
-    )
+    assert 0 < (stream._interpreter.heard - before) * len(TPV) <= 100_000
 
 
 @given(

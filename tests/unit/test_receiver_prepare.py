@@ -162,13 +162,21 @@ def test_lost_orders_are_sent_again(make: Callable[[Quirks], Dialect], every: in
 
 def test_a_ublox_that_stops_answering_is_said() -> None:
     class Deaf(Ublox):
-        def hear(self, data: bytes) -> bytes:
-            return super().hear(data) if data[2:4] == b"\x0a\x04" else b""
+        orders = 0
 
-    result = prepared(Deaf(M8))
+        def hear(self, data: bytes) -> bytes:
+            if data[2:4] == b"\x0a\x04":
+                return super().hear(data)
+            self.orders += 1
+            return b""
+
+    receiver = Deaf(M8)
+    result = prepared(receiver)
     assert result.done == ()
     assert len(result.unanswered) == len(list(ublox.steps(ublox.Version("", "", M8.extensions), usb=False)))
     assert "not answered" in result.text()
+    # Whoever waits for gpsd does not wait for every order in turn.
+    assert receiver.orders <= 4
 
 
 def test_an_mtk_is_set_up_by_sentences() -> None:
@@ -198,6 +206,11 @@ def test_messages_come_out_as_they_went_in_however_they_are_cut(sent: list[Messa
     splitter = Splitter()
     got = [message for at in range(0, len(stream), size) for message in splitter.feed(stream[at : at + size])]
     assert got == sent
+
+
+def test_a_false_start_of_a_long_message_does_not_hide_what_follows() -> None:
+    follows = Sentence("GPTXT,01,01,02,END")
+    assert Splitter().feed(b"\xb5\x62\x01\x07\xff\xff" + follows.frame()) == [follows]
 
 
 @given(st.lists(st.binary(max_size=400) | messages.map(lambda m: m.frame()[:-3]), max_size=20))

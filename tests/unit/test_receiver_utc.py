@@ -116,6 +116,14 @@ def test_another_receiver_has_to_tell_for_itself() -> None:
     assert watch.epoch(NS_PER_S, 3)[:2] == (None, None)
 
 
+def test_a_receiver_that_denies_its_leap_seconds_is_believed_before_all_else() -> None:
+    watch = UtcWatch()
+    watch.leap_seconds(None)
+    watch.resolved(True)
+    assert watched(watch, range(2))[0] is False
+    assert watched(watch, range(2, 1000))[0] is False
+
+
 def test_absurd_leap_seconds_verify_nothing() -> None:
     watch = UtcWatch()
     watch.leap_seconds(99)

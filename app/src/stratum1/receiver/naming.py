@@ -85,7 +85,7 @@ def _ublox(words: str) -> str:
 
 def _mediatek(words: str) -> str:
     # AXN_2.31_3339_13101700,5632,PA6H,1.0: release with the chip's number, build, model, SDK.
-    chip = re.search(r"_(33\d\d)(?:_|\b)", words)
+    chip = re.search(r"_(33\d\d)_", words)
     model = re.search(r"\b(PA\d[A-Z]\w*|FGPMMOPA\w+|L\d\d\w*)\b", words)
     name = f"MediaTek MT{chip[1]}" if chip else "MediaTek receiver"
     return f"{name} ({model[1]})" if model else name
