@@ -57,7 +57,7 @@ def device_tree(path: Path) -> None:
     # Push-pull: the virtual bus has no pull-ups, and the hat holds SDA low when the guest reads it.
     put("/i2c-oled", "sda-gpios", gpio, str(SDA_LINE), "0", kind="x")
     put("/i2c-oled", "scl-gpios", gpio, str(SCL_LINE), "0", kind="x")
-    for flag in ("sda-has-no-pullup", "scl-has-no-pullup", "scl-output-only"):
+    for flag in ("sda-has-no-pullup", "scl-has-no-pullup", "sda-output-only", "scl-output-only"):
         subprocess.run(["fdtput", str(path), "/i2c-oled", f"i2c-gpio,{flag}"], check=True)
     put("/i2c-oled", "i2c-gpio,delay-us", "2", kind="x")
 

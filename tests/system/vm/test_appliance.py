@@ -32,7 +32,7 @@ def client(box: Appliance, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def chronyd(box: Appliance) -> subprocess.CompletedProcess[str]:
-    return client(box, "chrony.chronyd", "-U", "-Q", "-t", "15", "server 127.0.0.1 port PORT iburst")
+    return client(box, "chrony.chronyd", "-u", "root", "-U", "-Q", "-t", "15", "server 127.0.0.1 port PORT iburst")
 
 
 def test_before_the_first_lock_it_claims_nothing(box: Appliance) -> None:
