@@ -118,8 +118,8 @@ def row(name: str, result: dict[str, Any]) -> str:
     lock = result["lock_1us_s"]
     return (
         f"{name:22s} {result['rms_ns']:8.1f} {result['mean_ns']:8.1f} {result['sd_ns']:8.1f} {result['p99_ns']:8.1f}"
-        f" {result['max_ns']:8.1f} {'-' if lock is None else lock:>6} {result['bound_over_rms']:6.2f} {result['bound_mean_over_rms']:5.2f}"
-        f" {result['bound_violations']:6d} {result.get('false_step_us', math.nan):7.3f}  {holdover}"
+        f" {result['max_ns']:8.1f} {'-' if lock is None else lock:>6} {result['bound_over_rms']:7.2f}"
+        f" {result['bound_mean_over_rms']:5.2f} {result['bound_violations']:6d} {result.get('false_step_us', math.nan):7.3f}  {holdover}"
     )
 
 
@@ -141,8 +141,8 @@ def main() -> int:
         write(options.write, traces)
         return 0
     print(
-        f"{'trace':22s} {'rms':>8} {'mean':>8} {'sd':>8} {'p99':>8} {'max ns':>8} {'lock s':>6} {'bnd/rms':>7} {'mean':>5}"
-        f" {'viol.':>6} {'fs us':>7}  holdover us"
+        f"{'trace':22s} {'rms':>8} {'mean':>8} {'sd':>8} {'p99':>8} {'max ns':>8} {'lock s':>6}"
+        f" {'bnd/rms':>7} {'mean':>5} {'viol.':>6} {'fs us':>7}  holdover us"
     )
     results = {}
     for trace in traces:

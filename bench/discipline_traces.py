@@ -155,7 +155,9 @@ def sawtooth(rng: np.random.Generator, seconds: int) -> Floats:
 def _trace(name: str, text: str, freq: Floats, noise: Floats, thermometer: NDArray[np.int16] | None = None) -> Trace:
     stamps = np.round(noise * 10)
     stamps[np.isnan(stamps)] = MISSING
-    return Trace(name, text, np.round((freq - 15e-6) * 1e13).astype(np.int32), stamps.astype(np.int32), 0.5, thermometer)
+    return Trace(
+        name, text, np.round((freq - 15e-6) * 1e13).astype(np.int32), stamps.astype(np.int32), 0.5, thermometer
+    )
 
 
 def generate(seed: int) -> list[Trace]:
@@ -163,14 +165,14 @@ def generate(seed: int) -> list[Trace]:
     rng = np.random.default_rng(seed)
     short, day = 6 * HOUR, 24 * HOUR
     traces = [
-        _trace(
-            "o1_gauss1us", "crystal alone, 1 us Gaussian pulses", crystal(rng, short), gauss(rng, short, 1000.0)
-        ),
+        _trace("o1_gauss1us", "crystal alone, 1 us Gaussian pulses", crystal(rng, short), gauss(rng, short, 1000.0)),
         _trace("o2_latency", "crystal alone, one-sided interrupt latency", crystal(rng, short), late(rng, short)),
     ]
     heat, sensor = warmth(rng, day)
     traces.append(
-        _trace("o3_thermal1us", "daily swing and loads, 1 us", crystal(rng, day) + heat, gauss(rng, day, 1000.0), sensor)
+        _trace(
+            "o3_thermal1us", "daily swing and loads, 1 us", crystal(rng, day) + heat, gauss(rng, day, 1000.0), sensor
+        )
     )
     heat, sensor = warmth(rng, day)
     traces.append(
@@ -183,5 +185,7 @@ def generate(seed: int) -> list[Trace]:
     noise = rng.laplace(0.0, 707.0, short)
     traces.append(_trace("o6_laplace", "heavy symmetric tails, 1 us RMS", crystal(rng, short), noise))
     heat, sensor = warmth(rng, day)
-    traces.append(_trace("o7_thermal_latency", "daily swing and loads, latency", crystal(rng, day) + heat, late(rng, day), sensor))
+    traces.append(
+        _trace("o7_thermal_latency", "daily swing and loads, latency", crystal(rng, day) + heat, late(rng, day), sensor)
+    )
     return traces

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A busy or virtual machine stamps pulses tens of microseconds apart, some of them milliseconds late: it locks all the same."""
+"""A busy or virtual machine stamps pulses tens of microseconds apart, some milliseconds late: it locks all the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: MIT
 from stratum1.discipline.types import Config, Estimate, Order, StoredDrift
 from stratum1.tracking.snapshot import Leap, Reason
 

@@ -352,10 +352,10 @@ cdef class Discipline:
                 self._leap = Leap.NONE
                 return
         # Someone else stepped the clock, or the machine slept: what was known of its offset is hearsay now.
+        # Another second than the one it leads to is still not lightly believed.
         self._moved(jump, jump)
         if self._serves():
             self._give_up(Reason.CLOCK_STEPPED)
-        self._second_known = False
         self._restart()
 
     cdef void _take_leap(self):
