@@ -159,7 +159,7 @@ class Bench:
         burst_ticks: int = MESSAGE,
         extra_ns: int = 0,
     ) -> Estimate:
-        """`named_late_s`: the receiver names a second this much later than the true one; `extra_ns` makes stamps late."""
+        """`named_late_s`: the receiver names a second this much later than true; `extra_ns` makes stamps late."""
         clock, discipline = self.clock, self.discipline
         for _ in range(seconds):
             self.record.note(self.estimate, clock, self.monotonic_ns)

@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport llabs
 
 from stratum1.discipline.edges cimport Edges
-from stratum1.discipline.labels cimport LABEL_AMBIGUOUS, Labels, Verdict
+from stratum1.discipline.labels cimport LABEL_AMBIGUOUS, Labels
 from stratum1.discipline.tracker cimport PULSE_BELIEVED, PULSE_TAKEN, Outcome, Tracker
 from stratum1.timescale cimport floor_seconds
 

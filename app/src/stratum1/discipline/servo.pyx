@@ -8,7 +8,7 @@ pulses (interacting multiple model, Blom and Bar-Shalom 1988); so the process no
 seconds of a thermal transient and calms down after it.
 """
 
-from libc.math cimport exp, fabs, llround, sqrt
+from libc.math cimport exp, llround, sqrt
 from libc.stdint cimport int64_t
 
 from stratum1.discipline.gate cimport evidence_of
@@ -164,7 +164,7 @@ cdef class Servo:
         give the exact mean and variance after a pulse of any noise (Masreliez 1975).
         """
         cdef int i, j
-        cdef double total = 0.0, believed = 0.0, nu, dx, dy, good, best = -1e300, mix
+        cdef double total = 0.0, believed = 0.0, nu, dx, dy, best = -1e300, mix
         cdef double x[MODELS]
         cdef double y[MODELS]
         cdef double xx[MODELS]

@@ -237,10 +237,10 @@ cdef class Tracker:
     cdef double time_left(self, double limit) noexcept:
         """Seconds until the bound passes `limit` (ns) if no more pulses come."""
         cdef double low = 0.0, high = 4e6, middle
-        cdef int i
+        cdef int _
         if self.bound(0.0) > limit:
             return 0.0
-        for i in range(24):
+        for _ in range(24):
             middle = 0.5 * (low + high)
             if self.bound(middle) > limit:
                 high = middle
