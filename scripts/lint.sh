@@ -28,6 +28,6 @@ shells=$(find .ci scripts tests bench board buildroot-external overlays -type f 
     check "ruff format" $bin/ruff format --quiet --check --diff --config $config $folders
     check "mypy --strict" $bin/mypy --no-error-summary --config-file $config
     check "cython-lint" $bin/cython-lint --max-line-length 120 --no-pycodestyle app/src
-    check "shellcheck" shellcheck $shells
+    check "shellcheck" shellcheck --external-sources $shells
 }
 exit $status
