@@ -116,10 +116,11 @@ def judge(trace: Trace, faults: bool = True) -> tuple[dict[str, Any], Record]:
 def row(name: str, result: dict[str, Any]) -> str:
     holdover = "/".join(f"{value:.0f}" for value in result.get("holdover_us", [])) or "-"
     lock = result["lock_1us_s"]
+    moved = result.get("false_step_us", math.nan)
     return (
         f"{name:22s} {result['rms_ns']:8.1f} {result['mean_ns']:8.1f} {result['sd_ns']:8.1f} {result['p99_ns']:8.1f}"
         f" {result['max_ns']:8.1f} {'-' if lock is None else lock:>6} {result['bound_over_rms']:7.2f}"
-        f" {result['bound_mean_over_rms']:5.2f} {result['bound_violations']:6d} {result.get('false_step_us', math.nan):7.3f}  {holdover}"
+        f" {result['bound_mean_over_rms']:5.2f} {result['bound_violations']:6d} {moved:7.3f}  {holdover}"
     )
 
 
