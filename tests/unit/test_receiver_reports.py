@@ -69,6 +69,15 @@ def test_a_start_of_burst_that_gpsd_left_standing_is_no_arrival() -> None:
         assert (epoch.arrival_ns, epoch.first_byte) == (written, False)
 
 
+def test_at_ten_epochs_a_second_the_start_of_an_older_burst_is_no_arrival() -> None:
+    interpreter = Interpreter()
+    start = NOON + 30 * NS_PER_MS
+    for tenth in range(5):
+        utc = NOON + tenth * 100 * NS_PER_MS
+        epoch = only_epoch(interpreter.line(line_of(tpv(utc, utc + 60 * NS_PER_MS, sor=Seconds(start))), 0))
+    assert (epoch.arrival_ns, epoch.first_byte) == (utc + 60 * NS_PER_MS, False)
+
+
 def test_toff_of_the_same_second_tells_the_arrival_and_of_another_does_not() -> None:
     for real_s, arrival in ((NOON // NS_PER_S, NOON + 150 * NS_PER_MS), (NOON // NS_PER_S - 1, NOON + 400 * NS_PER_MS)):
         interpreter = Interpreter()

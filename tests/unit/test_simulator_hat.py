@@ -193,3 +193,20 @@ def test_a_leap_second_is_told_as_the_second_that_posix_counts_twice(tmp_path: P
         hat.end()
     epochs = {(event.utc_ns, event.arrival_ns // (100 * MS)) for event in told if isinstance(event, Epoch)}
     assert sum(utc_ns == midnight_ns for utc_ns, _ in epochs) >= 2
+
+
+@needs_gpsd
+def test_ten_epochs_a_second_come_through_gpsd_in_order(tmp_path: Path) -> None:
+    hat = RunningHat(tmp_path, "--dialect", "ublox8", "--rate", "10", "--baud", "115200")
+    try:
+        with gpsd(str(hat.paths.hat_serial)) as port:
+            stream = GpsdStream(port=port)
+            told = events_until(
+                stream, lambda events: sum(isinstance(e, Epoch) and e.utc_valid is True for e in events) > 30
+            )
+    finally:
+        hat.end()
+    times = [event.utc_ns for event in told if isinstance(event, Epoch) and event.utc_valid][-25:]
+    assert all(time % (100 * MS) == 0 for time in times)
+    assert times == sorted(times)
+    assert len(set(times)) >= 20

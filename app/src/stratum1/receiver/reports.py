@@ -24,8 +24,8 @@ _FIRST_NS = 0
 _LAST_NS = 7_258_118_400 * NS_PER_S
 """1970 .. 2200: any instant outside is garbage, and int64 arithmetic stays far from its ends."""
 
-_BURST_NS = 950 * NS_PER_MS
-"""A burst is over before the next one starts, so its start is never older than this when its report comes."""
+_EPOCHS_NS = NS_PER_S
+"""Between two epochs of a receiver, until it is seen to be less."""
 
 _EPOCH_GRID_NS = 10 * NS_PER_MS
 """Epochs lie on this grid at every rate that receivers offer, up to 100 Hz."""
@@ -49,6 +49,8 @@ class Interpreter:
         """How many reports were about the receiver's own messages."""
         self._utc = utc or UtcWatch()
         self._toff = (0, 0)
+        self._told_ns = 0
+        self._interval_ns = _EPOCHS_NS
         self._last: Epoch | None = None
         self._device: Device | None = None
         self._sky: Sky | None = None
@@ -130,11 +132,16 @@ class Interpreter:
         return dated.utc_ns == last.utc_ns and abs(arrival_ns - last.arrival_ns) < _SAME_EPOCH_NS
 
     def _arrival(self, report: dict[str, Any], told_ns: int, written_ns: int) -> tuple[int, bool]:
+        if self._last is not None and 0 < told_ns - self._told_ns < self._interval_ns:
+            self._interval_ns = told_ns - self._told_ns
+        self._told_ns = told_ns
+        # A burst is over before the next one starts: its start is never older than that when its report comes.
+        burst_ns = self._interval_ns * 19 // 20
         start_ns = _instant(report.get("sor"))
-        if start_ns is not None and 0 <= written_ns - start_ns < _BURST_NS:
+        if start_ns is not None and 0 <= written_ns - start_ns < burst_ns:
             return start_ns, True
         toff_real_ns, toff_clock_ns = self._toff
-        if toff_real_ns == told_ns and 0 <= written_ns - toff_clock_ns < _BURST_NS:
+        if toff_real_ns == told_ns and 0 <= written_ns - toff_clock_ns < burst_ns:
             return toff_clock_ns, False
         return written_ns, False
 
@@ -169,6 +176,7 @@ class Interpreter:
         self._device = self._sky = self._last = self._notice = self._hardware = None
         self._words = ""
         self._leap_heard = False
+        self._interval_ns = _EPOCHS_NS
 
     def _raw(self, text: bytes) -> list[Event]:
         match dialects.fact(text):

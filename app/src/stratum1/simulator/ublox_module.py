@@ -194,7 +194,8 @@ def _pvt(moment: Moment, tow: bytes, valid: int, used: int, accuracy_ns: int) ->
     second = 60 if moment.label is not None and moment.label.is_leap else t.tm_sec
     fixed = moment.fix_mode >= 2
     date = struct.pack("<HBBBBBB", t.tm_year, t.tm_mon, t.tm_mday, t.tm_hour, t.tm_min, second, valid)
-    fix = struct.pack("<IiBBBB", accuracy_ns, 0, moment.fix_mode if fixed else 0, int(fixed), 0, used)
+    nano = moment.centiseconds * 10_000_000
+    fix = struct.pack("<IiBBBB", accuracy_ns, nano, moment.fix_mode if fixed else 0, int(fixed), 0, used)
     place = struct.pack(
         "<iiiiII",
         round(LONGITUDE_DEG * 1e7),
