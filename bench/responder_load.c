@@ -7,7 +7,7 @@
  *                 the same load from 127.0.0.2, and a client on 127.0.0.1 that measures one exchange at a time
  *                 with the kernel's stamps on both ends of it
  *
- * HEX is the request (48 zero bytes of version 4 mode 3 when left out).  Both sides read the same clock, so an
+ * HEX is the request (a plain one of version 4 mode 3 when left out).  Both sides read the same clock, so an
  * offset that the probing client sees is the server's error.  Offsets are signed: server minus client.
  */
 #define _GNU_SOURCE
@@ -26,7 +26,8 @@
 
 enum { BATCH = 32, MOST = 2000000 };
 
-static uint8_t request[512] = { 0x23 };
+/* Some servers drop a request without a transmit stamp. */
+static uint8_t request[512] = { 0x23, [40] = 0x51, [47] = 0x01 };
 static size_t request_size = 48;
 
 static int64_t now(clockid_t clock)

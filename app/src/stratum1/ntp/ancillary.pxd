@@ -22,7 +22,7 @@ cdef extern from *:
 
     #define BATCH 16                 /* datagrams taken at once */
     #define CHUNK 16                 /* answers sent at once when there is a backlog */
-    #define BACKLOG 4                /* full batches in a row that make a backlog */
+    #define BACKLOG 64               /* full batches in a row that make a backlog: more than one lost time slice */
     #define REQUEST_ROOM 1600        /* longer than any request that is not broken */
     #define CONTROL_ROOM 256
     #define PENDING 16               /* transmit stamps that are awaited */
