@@ -138,4 +138,6 @@ def test_data_partition_is_an_ext4_with_a_journal(disk: Path) -> None:
         block = file.read(1024)
     assert struct.unpack("<H", block[56:58])[0] == 0xEF53
     assert struct.unpack("<I", block[92:96])[0] & 0x4, "no journal"
+    # Blocks of 4 KiB, although it starts small: it grows to a whole card.
+    assert 1024 << struct.unpack("<I", block[24:28])[0] == 4096
     assert block[120:136].rstrip(b"\0") == b"stratum1-data"

@@ -77,7 +77,7 @@ class Box:
         command += ["-kernel", str(built() / "Image"), "-append", KERNEL_LINE]
         command += ["-drive", f"file={self.card},format=raw,if=none,id=card,cache=writeback"]
         command += ["-device", "virtio-blk-pci,drive=card"]
-        command += ["-netdev", f"user,id=net,hostname=pc,{forward}", "-device", "virtio-net-pci,netdev=net"]
+        command += ["-netdev", f"user,id=net,hostname=pc,{forward}", "-device", "virtio-net-pci,netdev=net,romfile="]
         command += ["-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset"]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
