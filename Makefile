@@ -7,10 +7,11 @@ TESTS ?= tests
 VM := tests/system/vm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run lint test peers emulate system-test screens clean bench-footprint
+.PHONY: help setup run lint test peers emulate system-test bench-footprint bench-discipline bench-responder soak fuzz \
+	image flash image-qemu menuconfig savedefconfig legal-info sbom screens clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
+	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+).*:.*## /\1\t/' | expand -t 20
 
 setup: ## make this checkout ready to run (system packages, virtual environment, compiled modules)
 	@scripts/setup.sh run
@@ -40,6 +41,35 @@ peers: ## unpack other time programs below build/peers for tests and benches (no
 bench-footprint: ## memory, processor time, time to the page and to the first lock -> build/bench/footprint.json
 	@scripts/setup.sh test
 	@$(BIN)/python bench/footprint.py
+
+bench-discipline: ## how near to true time the discipline keeps simulated crystals -> build/bench/discipline.json
+	@scripts/setup.sh test
+	@mkdir -p build/bench
+	@$(BIN)/python bench/discipline.py --json build/bench/discipline.json
+
+bench-responder: peers ## answers per second and core beside other servers -> build/bench/responder.json
+	@scripts/setup.sh test
+	@$(BIN)/python bench/responder.py
+
+soak: ## the responder at half load for an hour: memory, lost answers, stamps
+	@scripts/setup.sh test
+	@$(BIN)/python bench/responder_soak.py
+
+fuzz: ## mutated packets against the answer path under AddressSanitizer; SECONDS=60
+	@scripts/setup.sh test
+	@$(BIN)/python tests/protocol/fuzz_responder.py --seconds $(or $(SECONDS),60)
+
+image: ## build the card image with Buildroot -> build/image/ (two hours the first time)
+	@scripts/image.sh image
+
+flash: ## write the newest card image: make flash DEVICE=/dev/sdX (it asks first)
+	@scripts/flash.sh "$(or $(IMAGE),$(lastword $(sort $(wildcard build/image/stratum1-*.img.xz))))" "$(DEVICE)"
+
+image-qemu: ## build the same user space for QEMU's virt board -> build/image/qemu/
+	@scripts/image.sh qemu
+
+menuconfig savedefconfig legal-info sbom: ## pass through to Buildroot, for the image's makers
+	@scripts/image.sh $@
 
 screens: ## draw what the panel and the studio clock show into docs/screens
 	@scripts/setup.sh run
