@@ -105,7 +105,9 @@ cdef class Holdover:
             self._close_block()
 
     cdef void interrupt(self) noexcept:
-        """Pulses were missing: differences across the gap would tell little."""
+        """Pulses were missing: differences across the gap would tell little, and a load may have gone unseen."""
+        self.shaken = True
+        self.shaken_s = min(self.shaken_s, FORGET - CALM)
         self.block_s = 0.0
         self.blocks = 0
 
