@@ -207,7 +207,9 @@ def running(pid: int, program: str) -> int:
 
 def ntpd(folder: Path) -> contextlib.AbstractContextManager[Server]:
     folder.mkdir()
-    (folder / "ntp.conf").write_text("refclock local stratum 1\ndisable ntp\n", encoding="utf-8")
+    (folder / "ntp.conf").write_text(
+        "refclock local stratum 1\ndisable ntp\nrestrict default\nrestrict 127.0.0.1\n", encoding="utf-8"
+    )
     script = f"exec {PEERS}/bin/ntpsec.ntpd -n -c {folder}/ntp.conf"
     return in_namespace("ntpd (ntpsec)", folder, script, "ntpd")
 
