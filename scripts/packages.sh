@@ -45,6 +45,8 @@ missing() {
     has dtc || echo device-tree-compiler
     has chromium || has chromium-browser || has google-chrome || echo chromium
     has ip || echo iproute2
+    has git || echo git
+    has xz || echo xz-utils
     [ "$1" = emulate ] || return 0
     has qemu-system-aarch64 || echo qemu-system-arm
     has aarch64-linux-gnu-gcc && [ -e /usr/aarch64-linux-gnu/include/stdio.h ] ||
