@@ -45,17 +45,18 @@ missing() {
     has dtc || echo device-tree-compiler
     has chromium || has chromium-browser || has google-chrome || echo chromium
     has ip || echo iproute2
+    has genimage || echo genimage
+    has mcopy || echo mtools
+    has mkdosfs || echo dosfstools
+    has mke2fs || echo e2fsprogs
+    has bc || echo bc
     has git || echo git
     has xz || echo xz-utils
     [ "$1" = emulate ] || return 0
     has qemu-system-aarch64 || echo qemu-system-arm
     has aarch64-linux-gnu-gcc && [ -e /usr/aarch64-linux-gnu/include/stdio.h ] ||
         echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-    has genimage || echo genimage
     has mksquashfs || echo squashfs-tools
-    has mcopy || echo mtools
-    has mkdosfs || echo dosfstools
-    has mke2fs || echo e2fsprogs
     has cpio || echo cpio
     has modinfo || echo kmod
     has busybox || echo busybox-static
