@@ -63,8 +63,22 @@ def test_compiled_rooms_are_for_the_board(root: Path, listing: dict[str, tuple[s
 
 
 def test_every_imported_library_is_there(listing: dict[str, tuple[str, str, int]]) -> None:
-    for package in ("flask", "waitress", "luma/oled", "luma/core", "PIL", "smbus2", "gpsd", "tomli_w", "RPi/GPIO"):
+    packages = (
+        "flask",
+        "flask_wtf",
+        "wtforms",
+        "argon2",
+        "waitress",
+        "luma/oled",
+        "luma/core",
+        "PIL",
+        "smbus2",
+        "gpsd",
+    )
+    for package in (*packages, "tomli_w", "RPi/GPIO"):
         assert any(f"/site-packages/{package}/" in path for path in listing), package
+    for module in ("qrcodegen", "lgpio"):
+        assert any(path.endswith((f"/site-packages/{module}.py", f"/site-packages/{module}.pyc")) for path in listing)
 
 
 def test_no_one_can_log_in_with_a_password(root: Path) -> None:

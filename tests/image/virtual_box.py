@@ -20,7 +20,7 @@ from image_tree import TOP, need, run
 Result = TypeVar("Result")
 CARD_BYTES = 1 << 30
 SETUP_START = 1 << 20
-KERNEL_LINE = "root=PARTUUID=53545231-05 rootfstype=squashfs ro rootwait console=ttyAMA0 panic=5"
+KERNEL_LINE = "root=PARTUUID=53545231-05 rootfstype=squashfs ro rootwait console=hvc0 panic=5"
 
 
 def built() -> Path:
@@ -73,7 +73,9 @@ class Box:
         forward = f"hostfwd=tcp:127.0.0.1:{self.ports['ssh']}-:22,hostfwd=tcp:127.0.0.1:{self.ports['web']}-:80"
         forward += f",hostfwd=udp:127.0.0.1:{self.ports['ntp']}-:123"
         command = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "512"]
-        command += ["-display", "none", "-monitor", "none", "-serial", f"file:{self.console}"]
+        # The only serial port is the receiver's, as on the Pi, and nothing is plugged into it.
+        command += ["-display", "none", "-monitor", "none", "-serial", "null", "-device", "virtio-serial-pci"]
+        command += ["-chardev", f"file,id=console,path={self.console}", "-device", "virtconsole,chardev=console"]
         command += ["-kernel", str(built() / "Image"), "-append", KERNEL_LINE]
         command += ["-drive", f"file={self.card},format=raw,if=none,id=card,cache=writeback"]
         command += ["-device", "virtio-blk-pci,drive=card"]
