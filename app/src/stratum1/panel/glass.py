@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from luma.core.device import dummy
 from PIL import Image
 
 from stratum1.panel.png import glowing
@@ -37,23 +38,20 @@ class Glass(Protocol):
 
 
 class Picture:
-    """A panel that is a PNG file, replaced as a whole, for the web page and for machines without an OLED."""
+    """luma's device without a display as a PNG file, replaced as a whole, for machines without an OLED."""
 
     def __init__(self, path: Path, height: int = 64, rotate: bool = False) -> None:
         self.name = f"picture {path}"
         self.size = (128, height)
         self._path = path
-        self._rotate = rotate
+        self._device = dummy(width=128, height=height, rotate=2 if rotate else 0, mode="1")
         self._data = b""
         self._shown = b""
         self._dark = False
 
     def prepare(self, image: Image.Image, urgent: tuple[int, int]) -> int:
-        if self._rotate:
-            image = image.transpose(Image.Transpose.ROTATE_180)
-        if self._dark:
-            image = Image.new("1", self.size)
-        self._data = glowing(image)
+        self._device.display(Image.new("1", self.size) if self._dark else image)
+        self._data = glowing(self._device.image)
         return 0
 
     def send(self) -> None:

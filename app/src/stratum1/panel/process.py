@@ -51,7 +51,7 @@ def find_glass(paths: Paths, settings: Settings) -> Glass:
         return Picture(paths.panel_picture, wanted.height, wanted.rotate)
     if wanted.device == "none":
         raise OSError("no panel: panel.device is none in the settings")
-    # Only here: luma's drivers are not needed for a picture.
+    # Only here: a picture needs no driver.
     from stratum1.panel.oled import find
 
     return find(paths.dev, wanted.controller, wanted.height, wanted.rotate)
