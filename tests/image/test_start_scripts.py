@@ -89,23 +89,23 @@ def box(tmp_path: Path) -> Box:
 class TestIdentity:
     def test_name_ends_in_the_serial_number(self, box: Box) -> None:
         box.write("proc/device-tree/serial-number", "10000000abcd1234\0")
-        box.run("S21identity")
+        box.run("S22identity")
         assert "hostname stratum1-1234" in box.called
         assert "stratum1-1234" in box.read("run/hosts")
 
     def test_name_of_the_settings_wins(self, box: Box) -> None:
         box.write("data/stratum1/stratum1.toml", '[ntp]\nname = "no"\n[system]\nzone = "UTC"\nname = "clock"\n')
-        box.run("S21identity")
+        box.run("S22identity")
         assert "hostname clock" in box.called
 
     def test_everything_is_made_once(self, box: Box) -> None:
         need("openssl")
         box.write("sys/class/net/eth0/address", "02:00:00:00:be:ef\n")
-        box.run("S21identity")
+        box.run("S22identity")
         first = {path.name: path.read_bytes() for path in (box.root / "data/identity").iterdir()}
         box.write("sys/class/net/eth0/address", "02:00:00:00:00:01\n")
         box.write("proc/sys/kernel/random/uuid", "ffffffff-89ab-cdef-0123-456789abcdef\n")
-        box.run("S21identity")
+        box.run("S22identity")
         assert {path.name: path.read_bytes() for path in (box.root / "data/identity").iterdir()} == first
         assert first["tag"] == b"beef"
         assert first["machine-id"] == b"0123456789abcdef0123456789abcdef\n"
@@ -113,7 +113,7 @@ class TestIdentity:
     def test_certificate_names_the_box_and_its_key_is_secret(self, box: Box) -> None:
         need("openssl")
         box.write("proc/device-tree/serial-number", "10000000abcd1234\0")
-        box.run("S21identity")
+        box.run("S22identity")
         identity = box.root / "data/identity"
         said = subprocess.run(
             ["openssl", "x509", "-in", str(identity / "tls.crt"), "-noout", "-ext", "subjectAltName"],
@@ -125,47 +125,47 @@ class TestIdentity:
 
     def test_new_name_gets_a_new_certificate(self, box: Box) -> None:
         need("openssl")
-        box.run("S21identity")
+        box.run("S22identity")
         before = (box.root / "data/identity/tls.crt").read_bytes()
         box.write("data/stratum1/stratum1.toml", '[system]\nname = "clock"\n')
-        box.run("S21identity")
+        box.run("S22identity")
         assert (box.root / "data/identity/tls.crt").read_bytes() != before
 
     def test_calendar_is_raised_to_the_date_of_the_image_and_never_put_back(self, box: Box) -> None:
         box.answer("date", "1500000000")
-        box.run("S21identity")
+        box.run("S22identity")
         assert "date -u -s @1790000000" in box.called
         box.calls.unlink()
         box.answer("date", "1790000000")
-        box.run("S21identity")
+        box.run("S22identity")
         assert not [call for call in box.called if call.startswith("date") and "-s" in call]
 
 
 class TestPresets:
     def test_good_file_is_taken(self, box: Box) -> None:
         box.write("boot/stratum1.toml", "[ntp]\nport = 1123\n")
-        box.run("S22presets")
+        box.run("S21presets")
         assert box.read("data/stratum1/stratum1.toml") == "[ntp]\nport = 1123\n"
 
     def test_what_was_set_on_the_page_stands_until_the_file_is_edited(self, box: Box) -> None:
         box.write("boot/stratum1.toml", "[ntp]\nport = 1123\n")
-        box.run("S22presets")
+        box.run("S21presets")
         box.write("data/stratum1/stratum1.toml", "[ntp]\nport = 2123\n")
-        box.run("S22presets")
+        box.run("S21presets")
         assert "2123" in box.read("data/stratum1/stratum1.toml")
         box.write("boot/stratum1.toml", "[ntp]\nport = 3123\n")
-        box.run("S22presets")
+        box.run("S21presets")
         assert "3123" in box.read("data/stratum1/stratum1.toml")
 
     def test_bad_file_changes_nothing_and_is_named(self, box: Box) -> None:
         settings = box.write("data/stratum1/stratum1.toml", "[ntp]\nport = 2123\n")
         box.write("boot/stratum1.toml", "[ntp]\nport = 99999\n")
         box.answer("stratum1", "ntp.port: 99999 is too large", status=1)
-        assert "ntp.port: 99999 is too large" in box.run("S22presets")
+        assert "ntp.port: 99999 is too large" in box.run("S21presets")
         assert "2123" in settings.read_text()
 
     def test_no_file_is_nothing_to_say(self, box: Box) -> None:
-        assert box.run("S22presets") == ""
+        assert box.run("S21presets") == ""
         assert box.called == []
 
 
