@@ -102,8 +102,14 @@ def ours(folder: Path, port: int, keys: bool) -> Iterator[Server]:
         packet = b"\x23" + bytes(47)
         request = (packet + Keys([Key(KEY_ID, "AES128", SECRET)]).mac(KEY_ID, packet)).hex()
     publish(paths.tracking)
-    code = "import sys; from stratum1.responder import main; sys.exit(main([]))"
-    process = pinned(sys.executable, "-c", code, env={**os.environ, **paths.environment()})
+    # As the supervisor starts it in the image: one arena, and bytecode that was compiled before (kept below build).
+    environ = {**os.environ, **paths.environment(), "MALLOC_ARENA_MAX": "1"}
+    environ["PYTHONPYCACHEPREFIX"] = str(BUILD / "pycache")
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    subprocess.run(
+        [sys.executable, "-P", "-c", "import stratum1.responder, stratum1.ntp.auth"], env=environ, check=True
+    )
+    process = pinned(sys.executable, "-P", "-m", "stratum1", "responder", env=environ)
     server = Server("stratum1 with AES-CMAC" if keys else "stratum1", process, process.pid, port, request=request)
     try:
         yield server

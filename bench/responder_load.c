@@ -2,7 +2,10 @@
  * A load generator for NTP servers on IPv4; writes one line of JSON.
  *
  * usage: responder_load full PORT SECONDS WINDOW [HEX]   as many requests as the server takes, WINDOW at a time
- *        responder_load open PORT SECONDS RATE           RATE requests a second whether answered or not
+ *        responder_load open PORT SECONDS RATE           RATE requests a second whether answered or not; `unread`
+ *                                                 are answers that came and found this program's queue full
+ *        responder_load paced PORT SECONDS RATE          as open, with at most 4096 requests unanswered: a server that
+ *                                                 lost its processor to others is not asked more meanwhile
  *        responder_load probe PORT SECONDS RATE basic|interleaved
  *                 the same load from 127.0.0.2, and a client on 127.0.0.1 that measures one exchange at a time
  *                 with the kernel's stamps on both ends of it
@@ -16,6 +19,7 @@
 #include <errno.h>
 #include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -92,19 +96,22 @@ static int take_all(int fd, int flags)
     return got > 0 ? got : 0;
 }
 
-static void give(int fd, int many)
+/* How many the kernel took. */
+static int give(int fd, int many)
 {
     static struct iovec iov;
     static struct mmsghdr messages[BATCH];
     iov = (struct iovec){ request, request_size };
     for (int i = 0; i < many; i++)
         messages[i].msg_hdr = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 };
-    for (int done = 0; done < many;) {
+    int done = 0;
+    while (done < many) {
         int sent = sendmmsg(fd, messages + done, many - done, 0);
         if (sent <= 0)
             break;
         done += sent;
     }
+    return done;
 }
 
 static void full(int fd, double seconds, int window)
@@ -113,10 +120,8 @@ static void full(int fd, double seconds, int window)
     struct pollfd ready = { fd, POLLIN, 0 };
     while (now(CLOCK_MONOTONIC) < end) {
         int room = window - (int)(sent - got - lost);
-        if (room > 0) {
-            give(fd, room < BATCH ? room : BATCH);
-            sent += room < BATCH ? room : BATCH;
-        }
+        if (room > 0)
+            sent += give(fd, room < BATCH ? room : BATCH);
         int more = take_all(fd, MSG_DONTWAIT);
         if (!more && sent - got - lost >= window && poll(&ready, 1, 50) == 0)
             lost = sent - got;
@@ -184,10 +189,8 @@ static void probe(int load, int fd, double seconds, double rate, int interleaved
     offsets = malloc(MOST * sizeof *offsets);
     while ((at = now(CLOCK_MONOTONIC)) < end) {
         int64_t due = (int64_t)((double)(at - start) * rate / 1e9) - sent;
-        if (due > 0) {
-            give(load, due < BATCH ? (int)due : BATCH);
-            sent += due < BATCH ? due : BATCH;
-        }
+        if (due > 0)
+            sent += give(load, due < BATCH ? (int)due : BATCH);
         got += take_all(load, MSG_DONTWAIT);
         if (waiting) {
             int64_t stamp = kernel_stamp(fd, MSG_ERRQUEUE, data, sizeof data, &size);
@@ -244,27 +247,48 @@ static void probe(int load, int fd, double seconds, double rate, int interleaved
            interleaved_answers, median, answered ? offsets[answered / 2] : 0, answered ? offsets[answered * 99 / 100] : 0);
 }
 
-static void open_loop(int fd, double seconds, double rate)
+/* What the kernel threw away because this socket's queue was full: answers that came and were not read in time. */
+static long drops(int fd)
 {
-    int64_t start = now(CLOCK_MONOTONIC), end = start + (int64_t)(seconds * 1e9), sent = 0, got = 0, at;
+    uint32_t memory[16] = { 0 };
+    socklen_t size = sizeof memory;
+    return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size) ? -1 : (long)memory[SK_MEMINFO_DROPS];
+}
+
+/* A generator that had not the processor for long leaves out what was due meanwhile: a burst of the whole backlog would
+ * ask at another rate than was ordered.  At the end it waits until nothing more comes for QUIET ns. */
+static void open_loop(int fd, double seconds, double rate, int paced)
+{
+    enum { LATE = 50000000, BURST = 2048, UNANSWERED = 4096, QUIET = 500000000 };
+    int64_t start = now(CLOCK_MONOTONIC), end = start + (int64_t)(seconds * 1e9), sent = 0, got = 0, skipped = 0, at;
+    int64_t most = (int64_t)(rate * LATE / 1e9), last;
+    most = most < BATCH ? BATCH : most > BURST ? BURST : most;
     while ((at = now(CLOCK_MONOTONIC)) < end) {
-        int64_t due = (int64_t)((double)(at - start) * rate / 1e9) - sent;
-        if (due > 0) {
-            give(fd, due < BATCH ? (int)due : BATCH);
-            sent += due < BATCH ? due : BATCH;
+        int64_t due = (int64_t)((double)(at - start) * rate / 1e9) - sent - skipped;
+        if (due > most) {
+            skipped += due - most;
+            due = most;
         }
+        if (paced && sent - got > UNANSWERED - BATCH && sent - got - drops(fd) > UNANSWERED - BATCH)
+            due = 0;
+        if (due > 0)
+            sent += give(fd, due < BATCH ? (int)due : BATCH);
         got += take_all(fd, MSG_DONTWAIT);
     }
-    while (now(CLOCK_MONOTONIC) < end + 200000000LL)
-        got += take_all(fd, MSG_DONTWAIT);
-    printf("{\"sent\": %ld, \"received\": %ld, \"impossible\": %ld, \"disordered\": %ld}\n", (long)sent, (long)got,
-           impossible, disordered);
+    last = now(CLOCK_MONOTONIC);
+    while (got + drops(fd) < sent && (at = now(CLOCK_MONOTONIC)) < last + QUIET) {
+        int more = take_all(fd, MSG_DONTWAIT);
+        got += more;
+        last = more ? at : last;
+    }
+    printf("{\"sent\": %ld, \"received\": %ld, \"unread\": %ld, \"skipped\": %ld, \"impossible\": %ld, "
+           "\"disordered\": %ld}\n", (long)sent, (long)got, drops(fd), (long)skipped, impossible, disordered);
 }
 
 int main(int argc, char **argv)
 {
     if (argc < 5) {
-        fprintf(stderr, "usage: %s full|open|probe PORT SECONDS WINDOW|RATE [HEX|basic|interleaved]\n", argv[0]);
+        fprintf(stderr, "usage: %s full|open|paced|probe PORT SECONDS WINDOW|RATE [HEX|basic|interleaved]\n", argv[0]);
         return 2;
     }
     int port = atoi(argv[2]);
@@ -274,8 +298,8 @@ int main(int argc, char **argv)
             for (request_size = 0; argv[5][request_size * 2] && request_size < sizeof request; request_size++)
                 sscanf(argv[5] + request_size * 2, "%2hhx", &request[request_size]);
         full(client("127.0.0.1", port, 0), seconds, atoi(argv[4]));
-    } else if (!strcmp(argv[1], "open"))
-        open_loop(client("127.0.0.1", port, 0), seconds, atof(argv[4]));
+    } else if (!strcmp(argv[1], "open") || !strcmp(argv[1], "paced"))
+        open_loop(client("127.0.0.1", port, 0), seconds, atof(argv[4]), argv[1][0] == 'p');
     else
         probe(client("127.0.0.2", port, 0), client("127.0.0.1", port, 1), seconds, atof(argv[4]),
               argc > 5 && !strcmp(argv[5], "interleaved"));
