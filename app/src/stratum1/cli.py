@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import argparse
 
 
 class Verb(NamedTuple):
@@ -38,15 +40,10 @@ USAGE_ERROR = 2
 
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
-    parser = _parser()
-    if not argv:
-        parser.print_help(sys.stderr)
-        return USAGE_ERROR
+    if not argv or argv[0] not in VERBS:
+        return _no_verb(argv)
     # What follows the verb belongs to the verb, --help included.
-    verb = parser.parse_args(argv[:1]).verb
-    if verb == "version":
-        parser.parse_args(["--version"])
-    run: Callable[[list[str]], int] = importlib.import_module(VERBS[verb].module).main
+    run: Callable[[list[str]], int] = importlib.import_module(VERBS[argv[0]].module).main
     try:
         status = run(argv[1:])
         sys.stdout.flush()
@@ -59,7 +56,19 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
+def _no_verb(argv: list[str]) -> int:
+    """Help, version, or what is wrong with what was typed."""
+    parser = _parser()
+    if not argv:
+        parser.print_help(sys.stderr)
+        return USAGE_ERROR
+    parser.parse_args(["--version"] if argv[0] == "version" else argv[:1])
+    return USAGE_ERROR
+
+
 def _parser() -> argparse.ArgumentParser:
+    import argparse  # 1 MB that a service, whose verb is known, does without
+
     from stratum1 import __version__
 
     width = max(map(len, VERBS))

@@ -7,7 +7,6 @@ threads inside compiled code that never wait for it.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import mmap
 import os
@@ -434,10 +433,13 @@ class Signals:
 
 def main(argv: list[str]) -> int:
     """The `stratum1 responder` process; 0 = told to end, 2 = what is wrong was said and will not mend itself."""
-    parser = argparse.ArgumentParser(
-        prog="stratum1 responder", description="Answer NTP from the timekeeper's snapshot."
-    )
-    parser.parse_args(argv)
+    if argv:
+        import argparse  # 1 MB, and as a service there is nothing to parse
+
+        parser = argparse.ArgumentParser(
+            prog="stratum1 responder", description="Answer NTP from the timekeeper's snapshot."
+        )
+        parser.parse_args(argv)
     signals = Signals()
     heartbeat = Heartbeat()
     try:

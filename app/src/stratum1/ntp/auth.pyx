@@ -7,7 +7,7 @@ each thread, made at its first use and kept, so that answering allocates nothing
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pycapsule cimport PyCapsule_New
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from stratum1.ntp.auth cimport AUTH_DIGEST, AUTH_SECRET, AUTH_THREADS, auth_key, key_table
@@ -41,6 +41,10 @@ cdef extern from "<openssl/evp.h>" nogil:
     int EVP_DigestFinal_ex(EVP_MD_CTX *context, uint8_t *out, unsigned int *size)
     void OPENSSL_cleanse(void *data, size_t size)
 
+cdef extern from "<openssl/crypto.h>" nogil:
+    enum: OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS
+    int OPENSSL_init_crypto(uint64_t options, const void *settings)
+
 cdef extern from "<openssl/params.h>" nogil:
     ctypedef struct OSSL_PARAM:
         pass
@@ -49,6 +53,10 @@ cdef extern from "<openssl/params.h>" nogil:
 
 cdef enum:
     ROOM = 64        # the longest digest of libcrypto, bytes
+
+
+# Half a megabyte of messages that nobody here would read.
+OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS, NULL)
 
 
 cdef bint _is_cmac(const auth_key *key) noexcept nogil:
