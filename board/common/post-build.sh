@@ -7,8 +7,9 @@ LIMIT_MB=100
 external=$(cd "$(dirname "$0")/../.." && pwd)
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$external/app/pyproject.toml")
 
-# What the calendar says at least, see S22identity; the same tree gives the same image.
-date=${SOURCE_DATE_EPOCH:-$(git -C "$external" log -1 --format=%ct 2> /dev/null || date +%s)}
+# What the calendar says at least, see S22identity: our own commit's date, for Buildroot's SOURCE_DATE_EPOCH is that of
+# its release. Either way the same tree gives the same image.
+date=$(git -C "$external" log -1 --format=%ct 2> /dev/null || echo "${SOURCE_DATE_EPOCH:-$(date +%s)}")
 echo "$date" > "$TARGET_DIR/etc/build-date"
 cat > "$TARGET_DIR/usr/lib/os-release" <<RELEASE
 NAME="stratum1"
