@@ -9,7 +9,6 @@ import fcntl
 import os
 import sys
 from libc.errno cimport errno
-from libc.signal cimport SIG_DFL, SIGPIPE, SIGXFSZ, signal
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 from posix.types cimport gid_t, pid_t, uid_t
@@ -54,8 +53,11 @@ cdef extern from *:
         return keep_capabilities(capabilities);
     }
 
-    static void unblock_all_signals(void)
+    /* What is blocked or ignored stays so across exec: some by Python, more when we were started by nohup. */
+    static void forget_signals(void)
     {
+        for (int number = 1; number <= SIGRTMAX; number++)
+            signal(number, SIG_DFL);    /* refused for a few, which nobody can ignore */
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
@@ -87,7 +89,7 @@ cdef extern from *:
     """
     ctypedef unsigned long long uint64_t
     int become(uid_t uid, gid_t gid, const gid_t *groups, size_t count, uint64_t capabilities) nogil
-    void unblock_all_signals() nogil
+    void forget_signals() nogil
     void close_from_at_exec(unsigned first) nogil
     int die_with_parent(pid_t parent) nogil
     int no_new_privileges() nogil
@@ -119,10 +121,7 @@ cdef int prepare(const Order *order) noexcept nogil:
     """In the child, up to exec; 0, or -1 with errno."""
     if setpgid(0, 0) != 0:
         return -1
-    # Python ignores these two, and what is ignored stays ignored across exec.
-    signal(SIGPIPE, SIG_DFL)
-    signal(SIGXFSZ, SIG_DFL)
-    unblock_all_signals()
+    forget_signals()
     if dup2(order.null_fd, 0) < 0 or dup2(order.output_fd, 1) < 0 or dup2(order.output_fd, 2) < 0:
         return -1
     if order.heartbeat_fd >= 0 and dup2(order.heartbeat_fd, HEARTBEAT_FD) < 0:
