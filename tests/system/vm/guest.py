@@ -37,6 +37,7 @@ PACKAGES = (
     "python3.13-minimal",
     "python3-cbor2",
     "python3-flask",
+    "python3-flaskext.wtf",
     "python3-pil",
     "python3-waitress",
     "python3-wtforms",
@@ -53,7 +54,7 @@ NOT_WANTED = (
     "python3-minimal",
     "systemd", "tar_", "tzdata-legacy", "udev",
 )  # fmt: skip
-WHEELS = ("gpsd-py3", "luma.core", "luma.oled", "smbus2", "tomli-w")
+WHEELS = ("gpsd-py3", "luma.core", "luma.oled", "qrcodegen", "smbus2", "tomli-w")
 
 MODULES = (
     "virtio_blk", "virtio_net", "squashfs", "vfat", "nls_ascii", "nls_cp437", "nls_iso8859_1", "crc32c_generic", "ext4",
@@ -216,12 +217,13 @@ def install_application(sysroot: Path, root: Path, build: Path) -> None:
 def install_wheels(root: Path, build: Path) -> None:
     """The pure Python packages that Debian does not have."""
     wheels = build / "wheels"
-    if not (wheels / "done").exists():
+    mark = wheels / "done"
+    if not mark.exists() or mark.read_text() != " ".join(WHEELS):
         say("fetching python packages")
         subprocess.run(
             [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels), *WHEELS], check=True
         )
-        (wheels / "done").touch()
+        mark.write_text(" ".join(WHEELS))
     for wheel in wheels.glob("*.whl"):
         shutil.unpack_archive(wheel, root / "usr/lib/python3/dist-packages", "zip")
 
