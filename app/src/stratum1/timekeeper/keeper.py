@@ -21,6 +21,8 @@ TICK_NS = SECOND + 20_000_000
 """Longer than the time between two pulses, so that a pulse is what usually makes the second turn."""
 SAVE_EVERY_NS = 600 * SECOND
 """Rarely enough to spare the card."""
+SAVE_FIRST_NS = 60 * SECOND
+"""Until something has been saved it is tried this often, so that an early power cut loses little."""
 RIVAL_EVERY_NS = 3600 * SECOND
 TAI_MINUS_GPS_S = 19
 FIX = 2
@@ -87,7 +89,7 @@ class Timekeeper:
         kernel, monotonic = clock.read()
         discipline.begin(kernel, monotonic, steering=clock.frequency(), drift=drift)
         self._due_ns = monotonic
-        self._save_due_ns = monotonic + SAVE_EVERY_NS
+        self._save_due_ns = monotonic + SAVE_FIRST_NS
         self._rival_said_ns = monotonic - RIVAL_EVERY_NS
         page.write(Snapshot(kernel_ns=kernel, realtime_minus_monotonic_ns=kernel - monotonic, precision=precision))
 
@@ -197,8 +199,7 @@ class Timekeeper:
                 self._say(f"the kernel clock was stepped by {order.step_ns / SECOND:+.9f} s")
         self._publish(kernel, monotonic, temperature)
         if monotonic >= self._save_due_ns:
-            self._save_due_ns = monotonic + SAVE_EVERY_NS
-            self._store()
+            self._save_due_ns = monotonic + (SAVE_EVERY_NS if self._store() else SAVE_FIRST_NS)
         self._beat()
 
     def _publish(self, kernel: int, monotonic: int, temperature: int | None) -> None:
@@ -241,10 +242,13 @@ class Timekeeper:
             return self._receiver_problem
         return ""
 
-    def _store(self) -> None:
+    def _store(self) -> bool:
+        """Whether there was something to save; what cannot be saved now is tried again as late as what was."""
         drift = self._discipline.drift()
-        if drift is not None:
-            try:
-                self._save(drift)
-            except OSError as error:
-                self._say(f"the drift cannot be saved: {error}")
+        if drift is None:
+            return False
+        try:
+            self._save(drift)
+        except OSError as error:
+            self._say(f"the drift cannot be saved: {error}")
+        return True
