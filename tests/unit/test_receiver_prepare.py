@@ -15,9 +15,10 @@ from stratum1.receiver import ublox
 from stratum1.receiver.prepare import Prepared, find_baud, set_up
 from stratum1.receiver.serial_port import BAUDS
 from stratum1.receiver.talk import Message, Sentence, Splitter, Talk, Ubx
-from stratum1.simulator.dialect import Dialect, Mtk, PlainNmea, Quirks
+from stratum1.simulator.dialect import Dialect, Mtk, PlainNmea
 from stratum1.simulator.faults import Faults
 from stratum1.simulator.module import Module
+from stratum1.simulator.quirks import Quirks
 from stratum1.simulator.ublox_module import M8, M8T, M10, Ublox
 from stratum1.simulator.world import World
 

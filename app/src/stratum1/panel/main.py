@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+from stratum1.panel.signals import SIGNALS
 
 
 def main(argv: Sequence[str] = (), screen: bool = False) -> int:

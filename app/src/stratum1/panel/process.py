@@ -15,8 +15,8 @@ from stratum1.panel.buttons import find_pins
 from stratum1.panel.draw import picture
 from stratum1.panel.glass import Glass, Picture
 from stratum1.panel.loop import Panel, Parts
-from stratum1.panel.main import SIGNALS
 from stratum1.panel.pages import Page
+from stratum1.panel.signals import SIGNALS
 from stratum1.panel.sources import Sources
 from stratum1.panel.wall import wall
 from stratum1.panel.world import World

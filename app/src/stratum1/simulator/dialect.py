@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from stratum1.receiver.talk import Message, Sentence, Splitter
 from stratum1.simulator import nmea
 from stratum1.simulator.nmea import Moment
+from stratum1.simulator.quirks import Quirks
 
 
 class Dialect(Protocol):
@@ -22,21 +22,6 @@ class Dialect(Protocol):
 
     def forget(self) -> None:
         """Power was lost: as from the factory again."""
-
-
-@dataclass
-class Quirks:
-    """How unwilling a receiver is."""
-
-    refuses: frozenset[str] = frozenset()
-    """Orders it has not got: "0631" for a UBX class and id in hex, "285" for a PMTK number."""
-    loses_every: int = 0
-    """Every so many-th order gets lost on the way; 0 = none."""
-    _heard: int = 0
-
-    def lost(self) -> bool:
-        self._heard += 1
-        return bool(self.loses_every) and self._heard % self.loses_every == 0
 
 
 class PlainNmea:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from stratum1.receiver.talk import Message, Splitter, Ubx
 from stratum1.simulator import nmea
-from stratum1.simulator.dialect import Quirks
 from stratum1.simulator.nmea import Moment
+from stratum1.simulator.quirks import Quirks
 from stratum1.simulator.sky import ALTITUDE_M, LATITUDE_DEG, LONGITUDE_DEG, Satellite
 from stratum1.timescale import GPS_EPOCH_NS, NS_PER_S
 
