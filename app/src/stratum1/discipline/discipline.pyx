@@ -6,7 +6,8 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport llabs
 
 from stratum1.discipline.edges cimport Edges
-from stratum1.discipline.labels cimport LABEL_AMBIGUOUS, Labels
+from stratum1.discipline.labels cimport LABEL_AGREES, LABEL_AMBIGUOUS, Labels, Verdict
+from stratum1.discipline.leaps cimport Leaps
 from stratum1.discipline.tracker cimport PULSE_BELIEVED, PULSE_TAKEN, Outcome, Tracker
 from stratum1.timescale cimport floor_seconds
 
@@ -84,10 +85,7 @@ cdef class Discipline:
     cdef bint _fix, _utc_bad
     cdef int _ambiguous
 
-    # announced leap second
-    cdef object _leap
-    cdef int64_t _leap_at
-    cdef bint _leap_by_kernel
+    cdef Leaps _leaps
 
     cdef object _temperature
     cdef object _stored
@@ -98,11 +96,11 @@ cdef class Discipline:
         self._tracker = Tracker()
         self._labels = Labels()
         self._edges = Edges()
+        self._leaps = Leaps()
         self._state = ACQUIRING
         self._reason = Reason.STARTING
         self._messages_reason = Reason.NO_MESSAGES
         self._pulses_reason = Reason.NO_PULSE
-        self._leap = Leap.NONE
         self.reconfigure(config)
 
     def reconfigure(self, config: Config):
@@ -136,6 +134,7 @@ cdef class Discipline:
         `utc_valid` is False while the receiver itself doubts its leap seconds, None when it cannot tell.
         """
         cdef int64_t rest
+        cdef Verdict verdict
         self._messages_reason = None
         self._last_message = arrival_ns
         self._fix = fix
@@ -149,14 +148,18 @@ cdef class Discipline:
         if BETWEEN < rest < SECOND - BETWEEN or not self._tracker.running:
             return
         utc_ns += -rest if rest <= BETWEEN else SECOND - rest
-        if self._labels.feed(self._tracker.servo.utc(arrival_ns) - utc_ns) == LABEL_AMBIGUOUS:
-            self._ambiguous += 1
-        else:
-            self._ambiguous = 0
+        if not self._serves() and not self._second_known and not self._edges.regular(self._now):
+            self._labels.forget()       # no edge is known to be the second
+            return
+        verdict = self._labels.feed(self._tracker.servo.utc(arrival_ns) - utc_ns)
+        self._ambiguous = self._ambiguous + 1 if verdict == LABEL_AMBIGUOUS else 0
         if not self._labels.held and self._labels.agreeing >= self._needed():
             self._tracker.shift(0, self._labels.seconds * SECOND)
             self._labels.hold()
             self._second_known = False
+            verdict = LABEL_AGREES
+        if self._labels.held and verdict == LABEL_AGREES:
+            self._leaps.agreed = self._tracker.servo.utc(arrival_ns)
 
     cdef int _needed(self):
         """How many messages in a row must agree: many when they name another second than was served."""
@@ -175,14 +178,10 @@ cdef class Discipline:
     def leap(self, leap: Leap, int64_t at_ns, bint by_kernel):
         """The announced leap second and the first instant after 23:59:59 (UTC ns); 0 = none."""
         if at_ns == 0 or leap not in (Leap.INSERT, Leap.DELETE):
-            self._leap = Leap.NONE
-            self._leap_at = 0
-        elif self._tracker.running and self._tracker.servo.utc(self._now) > at_ns + SECOND:
-            return      # told late: it is over
-        else:
-            self._leap = leap
-            self._leap_at = at_ns
-        self._leap_by_kernel = by_kernel
+            self._leaps.announce(Leap.NONE, 0, by_kernel)
+        elif at_ns != self._leaps.taken and (not self._tracker.running or self._utc() <= at_ns + SECOND):
+            self._leaps.announce(leap, at_ns, by_kernel)
+        # else: told late, it is over
 
     def edge(self, int64_t sequence, int64_t stamp_ns, bint clear=False, double qerr_ns=0.0):
         """An edge, stamped by the kernel clock; `sequence` as the kernel counted it.
@@ -301,8 +300,8 @@ cdef class Discipline:
         if reason is not None and self._state == UNSYNCHRONISED:
             self._reason = self._given_up
             return
-        if reason is None:
-            reason = self._wanting()
+        if reason is None or reason == Reason.PULSE_OUTLIERS:
+            reason = self._wanting() or reason
         if reason is None and self._wants_step():
             self._step_asked += 1
             reason = Reason.SETTLING
@@ -320,6 +319,8 @@ cdef class Discipline:
             self._give_up(Reason.BOUND_EXCEEDED)
         elif self._state == HOLDOVER and self._now - self._since > self._holdover_limit_ns:
             self._give_up(Reason.HOLDOVER_EXPIRED)
+        elif self._leaps.missed(self._utc(), self._labels.seconds, self._labels.differing, DISTRUST):
+            self._give_up(Reason.LABELS_DISAGREE)
         elif self._labels.differing >= CONVINCED:
             self._give_up(Reason.LABELS_DISAGREE)
             self._second_known = False
@@ -340,17 +341,14 @@ cdef class Discipline:
 
     cdef void _look_at_clocks(self, int64_t kernel_ns, int64_t monotonic_ns):
         cdef int64_t jump = (kernel_ns - self._now) - (monotonic_ns - self._monotonic)
-        cdef int64_t leap = -SECOND if self._leap == Leap.INSERT else SECOND
         self._now = kernel_ns
         self._monotonic = monotonic_ns
         if -STEP_SEEN <= jump <= STEP_SEEN:
             return
-        if self._leap_at and self._leap_by_kernel and llabs(jump - leap) <= STEP_SEEN:
-            if -SECOND <= self._tracker.servo.utc(kernel_ns - jump) - self._leap_at <= 5 * SECOND:
-                self._moved(jump, 0)
-                self._leap_at = 0
-                self._leap = Leap.NONE
-                return
+        if self._leaps.is_step(jump, self._tracker.servo.utc(kernel_ns - jump), STEP_SEEN):
+            self._moved(jump, 0)
+            self._leaps.take()
+            return
         # Someone else stepped the clock, or the machine slept: what was known of its offset is hearsay now.
         # Another second than the one it leads to is still not lightly believed.
         self._moved(jump, jump)
@@ -360,13 +358,13 @@ cdef class Discipline:
 
     cdef void _take_leap(self):
         """Once UTC has passed a leap that the kernel does not take, the offset takes it."""
-        cdef int64_t utc = self._tracker.servo.utc(self._now)
-        if self._leap == Leap.DELETE:
-            utc += SECOND
-        if self._leap_at and utc >= self._leap_at + (SECOND // 10 if self._leap_by_kernel else 0):
-            self._tracker.shift(0, SECOND if self._leap == Leap.INSERT else -SECOND)
-            self._leap_at = 0
-            self._leap = Leap.NONE
+        cdef int64_t leap = self._leaps.due(self._utc())
+        if leap:
+            self._tracker.shift(0, leap)
+            self._leaps.take()
+
+    cdef int64_t _utc(self):
+        return self._tracker.servo.utc(self._now)
 
     cdef int64_t _clock_offset(self):
         return self._tracker.servo.whole_ns + llround(self._tracker.servo.offset(self._now))
@@ -423,12 +421,13 @@ cdef class Discipline:
         cdef bint serves = state == LOCKED or state == HOLDOVER
         cdef bint leaps
         cdef double bound
-        cdef int64_t correction, left = 0, until = 0
+        cdef int64_t correction, doubt, left = 0, until = 0
         tracker.servo.propagate(now)
         bound = tracker.bound(0.0)
         correction = -self._clock_offset()
+        doubt = min(self._leaps.doubt(now + correction), self._bound_limit_ns // 4)
         # A leap is announced in its last day (RFC 5905 says month; a day is enough and safer).
-        leaps = self._leap_at and self._leap_at - (now + correction) < DAY
+        leaps = self._leaps.at and self._leaps.at - (now + correction) < DAY
         if serves:
             left = self._holdover_limit_ns
             if state == HOLDOVER:
@@ -439,19 +438,19 @@ cdef class Discipline:
             state=State(state),
             reason=self._reason if self._config.serving else Reason.STOPPED_BY_USER,
             detail=self._detail(),
-            leap=(self._leap if leaps else Leap.NONE) if serves else Leap.UNKNOWN,
+            leap=(self._leaps.kind if leaps else Leap.NONE) if serves else Leap.UNKNOWN,
             stratum=1 if serves else 0,
             refid=b"PPS\0" if serves else b"\0\0\0\0",
             kernel_ns=now,
             correction_ns=correction,
             correction_rate=-tracker.servo.rate(tracker.servo.steering),
             reference_ns=tracker.reference if self._labels.held or self._second_known else 0,
-            bound_ns=llround(min(bound, 4e18)),
+            bound_ns=llround(min(bound, 4e18)) + doubt,
             bound_rate=max(tracker.bound(5.0) - bound, 0.0) / 5e9 if tracker.running else 15e-6,
             bound_limit_ns=self._bound_limit_ns,
             serve_until_ns=until,
-            leap_at_ns=self._leap_at if leaps else 0,
-            leap_by_kernel=self._leap_by_kernel,
+            leap_at_ns=self._leaps.at if leaps else 0,
+            leap_by_kernel=self._leaps.by_kernel,
             frequency=tracker.servo.mean_y * 1e-9,
             steering=tracker.servo.steering,
             jitter_ns=llround(tracker.latency.spread()),

@@ -26,6 +26,8 @@ cdef class Tracker:
     cdef int settled                    # pulses taken since the phase was set, saturating
     cdef int returned                   # pulses taken since the last gap, saturating
     cdef int rival_count
+    cdef int refusals                   # pulses refused in a row
+    cdef double refused                 # how far the last of them was from foretold, ns
     cdef uint64_t accepted, rejected
     cdef int64_t last_good              # stamp of the last pulse taken; 0 = none
     cdef int64_t reference              # UTC of the last pulse taken
@@ -42,9 +44,10 @@ cdef class Tracker:
     cdef Outcome pulse(self, int64_t stamp_ns, int rate, int believe) noexcept
     cdef void advance(self, int64_t kernel_ns) noexcept
     cdef double bound(self, double ahead) noexcept
+    cdef double _disowned(self, double age) noexcept
     cdef double time_left(self, double limit) noexcept
     cdef void _cross_gap(self, double gap) noexcept
     cdef void _watch(self, double score) noexcept
     cdef double _unfollowed(self) noexcept
     cdef Outcome _begin_with(self, int64_t stamp_ns) noexcept
-    cdef Outcome _refuse(self, int64_t stamp_ns, int believe) noexcept
+    cdef Outcome _refuse(self, int64_t stamp_ns, double foretold_wrong, int believe) noexcept

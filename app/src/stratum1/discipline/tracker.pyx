@@ -26,6 +26,7 @@ cdef double FEW = 10.0              # pulses
 cdef double CALMING = 1e-3          # how fast the calm standard error may rise, per pulse
 cdef double LEAN_USUAL = 1.8        # standard deviations of the lean that mean nothing
 cdef double LEAN_COVER = 2.8
+cdef double WRENCHED = 500.0        # ns/s: no load pushes a crystal farther
 cdef int INFORMED = 300             # pulses
 
 
@@ -62,6 +63,7 @@ cdef class Tracker:
         self.running = True
         self.settled = self.returned = 0
         self.rival_count = 0
+        self.refusals = 0
         for i in range(LEANS):
             self.lean[i] = 0.0
         self.last_good = stamp_ns
@@ -80,6 +82,9 @@ cdef class Tracker:
         self.onset.fit(rate, False)
         if fabs(self.onset.slope - rate) * 2.0 * ONSET < self.onset.spread:
             self.onset.fit(rate, True)      # what was known of the frequency is as good
+        elif fabs(self.onset.slope - rate) > 4.0 * sigma + self.onset.spread:
+            frequency += self.onset.slope - rate        # it was of another crystal
+            sigma = self.onset.spread + 1000.0
         self.running = self.onset.spread < TOO_WILD
         if not self.running:
             return PULSE_REFUSED
@@ -136,11 +141,11 @@ cdef class Tracker:
         foretold = self.servo.var_x
         before = self.servo.mean_x
         if self.servo.update(innovation, &self.latency.shape) < 0.5:
-            return self._refuse(stamp_ns, believe)
+            return self._refuse(stamp_ns, innovation, believe)
         self._watch((self.servo.mean_x - before) / foretold)
         sigma = sqrt(self.servo.var_x)
         self.calm = sigma if self.settled < WARMED_UP else min(sigma, self.calm * (1.0 + CALMING))
-        self.rival_count = 0
+        self.rival_count = self.refusals = 0
         self.servo.move(self.latency.learn(innovation, foretold))
         if self.settled > WARMED_UP and gap < GAP:
             self.holdover.track(self.servo.mean_y, gap)
@@ -176,12 +181,14 @@ cdef class Tracker:
         spread = sqrt(LEAN[2] / (2.0 - LEAN[2]) / self.information)
         return LEAN_COVER * most + min(felt, fabs(self.lean[2]) + 3.0 * spread)
 
-    cdef Outcome _refuse(self, int64_t stamp_ns, int believe) noexcept:
+    cdef Outcome _refuse(self, int64_t stamp_ns, double foretold_wrong, int believe) noexcept:
         """Follow the refused pulses by themselves: if they agree for long enough, they are right."""
         cdef int64_t utc
         cdef double innovation
         self.rejected += 1
         self.returned = 0
+        self.refusals += 1
+        self.refused = fabs(foretold_wrong)
         self.rival.steering = self.servo.steering
         if self.rival_count:
             self.rival.propagate(stamp_ns)
@@ -196,7 +203,7 @@ cdef class Tracker:
                 self.moved = self.servo.innovation(stamp_ns, utc)
                 self.servo, self.rival = self.rival, self.servo
                 self.settled = self.returned = self.rival_count
-                self.rival_count = 0
+                self.rival_count = self.refusals = 0
                 self.last_good = stamp_ns
                 self.reference = utc
                 return PULSE_BELIEVED
@@ -231,8 +238,12 @@ cdef class Tracker:
         return (
             few * max(cover * min(self.calm, sigma), COVER * sigma) + cover * (self.servo.sigma_at(ahead) - sigma)
             + self._unfollowed()
-            + self.holdover.stray(max(0.0, age - GRACE)) + self.latency.unknown() + GRAIN
+            + self.holdover.stray(max(0.0, age - GRACE)) + self.latency.unknown() + self._disowned(age) + GRAIN
         )
+
+    cdef double _disowned(self, double age) noexcept:
+        """How far (ns) the clock is off if the pulses that it has refused are right, as far as a crystal can go."""
+        return min(self.refused, WRENCHED * max(0.0, age)) if self.refusals > 1 else 0.0
 
     cdef double time_left(self, double limit) noexcept:
         """Seconds until the bound passes `limit` (ns) if no more pulses come."""
