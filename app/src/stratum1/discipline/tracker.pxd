@@ -35,6 +35,8 @@ cdef class Tracker:
     cdef double calm                    # the filter's standard error when nothing happens, ns
     cdef double moved                   # by how much the last belief moved the offset, ns
     cdef double lean[LEANS]             # means of the last few innovations, each as far as it tells, ns
+    cdef double unfollowed              # what the bound has to hold for a change not yet followed, ns
+    cdef double uneasy                  # mean of the filter's variance beyond the calm one, lately, ns^2
     cdef double information             # what a pulse tells of the offset, 1/ns^2
 
     cdef void restart(self) noexcept

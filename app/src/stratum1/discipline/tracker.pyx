@@ -18,14 +18,18 @@ cdef int MANY = 1000000
 cdef int AGREEING = 4             # refused pulses in a row on a line of their own that are no chance
 cdef int WARMED_UP = 60             # pulses until the filter's frequency is worth learning from
 cdef double COVER_CALM = 4.8        # standard errors in the bound while nothing happens
-cdef double COVER_SHAKEN = 5.8      # the same where loads are known to heat the crystal
-cdef double COVER = 3.3             # standard errors while something happens: the filter has seen it then
+cdef double COVER_SHAKEN = 5.7      # the same where loads are known to heat the crystal
+cdef double COVER = 3.6             # standard errors while something happens: the filter has seen it then
 cdef double GRAIN = 2.0             # ns: rounding, and the clock's reading itself
 cdef double[LEANS] LEAN = [0.5, 0.25, 0.125, 0.0625]     # weight of the newest pulse in each lean
 cdef double FEW = 10.0              # pulses
 cdef double CALMING = 1e-3          # how fast the calm standard error may rise, per pulse
 cdef double LEAN_USUAL = 1.8        # standard deviations of the lean that mean nothing
-cdef double LEAN_COVER = 2.8
+cdef double LEAN_COVER = 5.6
+cdef double TAILED = 1.2            # more standard errors where the noise has a tail: so has the error then
+cdef double UNEASE = 12.0           # what loads did lately they may do again: weight of that variance ...
+cdef double AT_EASE = 4.0           # ... beyond this many times the calm one ...
+cdef double LATELY = 3600.0         # ... over this many pulses
 cdef double WRENCHED = 500.0        # ns/s: no load pushes a crystal farther
 cdef int INFORMED = 300             # pulses
 
@@ -64,6 +68,7 @@ cdef class Tracker:
         self.settled = self.returned = 0
         self.rival_count = 0
         self.refusals = 0
+        self.unfollowed = 0.0
         for i in range(LEANS):
             self.lean[i] = 0.0
         self.last_good = stamp_ns
@@ -82,8 +87,8 @@ cdef class Tracker:
         self.onset.fit(rate, False)
         if fabs(self.onset.slope - rate) * 2.0 * ONSET < self.onset.spread:
             self.onset.fit(rate, True)      # what was known of the frequency is as good
-        elif fabs(self.onset.slope - rate) > 4.0 * sigma + self.onset.spread:
-            frequency += self.onset.slope - rate        # it was of another crystal
+        elif self.accepted == 0 and fabs(self.onset.slope - rate) > 4.0 * sigma + self.onset.spread:
+            frequency += self.onset.slope - rate        # remembered of another crystal
             sigma = self.onset.spread + 1000.0
         self.running = self.onset.spread < TOO_WILD
         if not self.running:
@@ -144,6 +149,9 @@ cdef class Tracker:
             return self._refuse(stamp_ns, innovation, believe)
         self._watch((self.servo.mean_x - before) / foretold)
         sigma = sqrt(self.servo.var_x)
+        if self.settled > WARMED_UP:
+            self.uneasy += (max(0.0, self.servo.var_x - AT_EASE * self.calm * self.calm) - self.uneasy) / LATELY
+        self.unfollowed = self._unfollowed()
         self.calm = sigma if self.settled < WARMED_UP else min(sigma, self.calm * (1.0 + CALMING))
         self.rival_count = self.refusals = 0
         self.servo.move(self.latency.learn(innovation, foretold))
@@ -179,7 +187,7 @@ cdef class Tracker:
         felt = self.holdover.heating() * self.servo.var_x / self.servo.cov_xy
         # ... unless the pulses of the last seconds say that it has followed.
         spread = sqrt(LEAN[2] / (2.0 - LEAN[2]) / self.information)
-        return LEAN_COVER * most + min(felt, fabs(self.lean[2]) + 3.0 * spread)
+        return LEAN_COVER * most + 2.0 * min(felt, fabs(self.lean[2]) + 3.0 * spread)
 
     cdef Outcome _refuse(self, int64_t stamp_ns, double foretold_wrong, int believe) noexcept:
         """Follow the refused pulses by themselves: if they agree for long enough, they are right."""
@@ -231,13 +239,15 @@ cdef class Tracker:
         cdef double cover = COVER_SHAKEN if self.holdover.shaken else COVER_CALM
         if not self.running or self.settled == 0:
             return 9e18
+        if self.latency.late:
+            cover *= TAILED
         # A width learned from few pulses may be too narrow, and noise may just be growing.
         few = (1.0 + FEW / max(self.latency.count, ONSET)) * self.latency.excess()
         sigma = sqrt(self.servo.var_x)
         age = (self.servo.reference_ns - self.last_good) * 1e-9 + ahead
         return (
-            few * max(cover * min(self.calm, sigma), COVER * sigma) + cover * (self.servo.sigma_at(ahead) - sigma)
-            + self._unfollowed()
+            sqrt(UNEASE * self.uneasy) + few * max(cover * min(self.calm, sigma), COVER * sigma) + cover * (self.servo.sigma_at(ahead) - sigma)
+            + self.unfollowed
             + self.holdover.stray(max(0.0, age - GRACE)) + self.latency.unknown() + self._disowned(age) + GRAIN
         )
 
