@@ -177,7 +177,7 @@ class PulseKeeper:
         self._seen_ns = monotonic_ns
         self._verify_ns = monotonic_ns + VERIFY_EVERY_NS
         self._looks = len(LOOK_AGAIN_NS)
-        self.name = device_name(self._sys, source.path) if source.fileno() is None else source.path
+        self.name = device_name(self._sys, source.path) if source.fileno() is None else Path(source.path).name
         self.problem = ""
 
     def _try(self, monotonic_ns: int) -> None:
