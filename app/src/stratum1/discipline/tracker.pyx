@@ -27,6 +27,8 @@ cdef double CALMING = 1e-3          # how fast the calm standard error may rise,
 cdef double LEAN_USUAL = 1.8        # standard deviations of the lean that mean nothing
 cdef double LEAN_COVER = 5.6
 cdef double TAILED = 1.2            # more standard errors where the noise has a tail: so has the error then
+cdef double COARSE = 5000.0         # ns: stamps wider than this ...
+cdef double COARSER = 1.35          # ... leave more doubt, of which a busy machine has other kinds than noise
 cdef double UNEASE = 12.0           # what loads did lately they may do again: weight of that variance ...
 cdef double AT_EASE = 4.0           # ... beyond this many times the calm one ...
 cdef double LATELY = 3600.0         # ... over this many pulses
@@ -243,10 +245,14 @@ cdef class Tracker:
             cover *= TAILED
         # A width learned from few pulses may be too narrow, and noise may just be growing.
         few = (1.0 + FEW / max(self.latency.count, ONSET)) * self.latency.excess()
+        if self.latency.spread() > COARSE:
+            few *= COARSER
         sigma = sqrt(self.servo.var_x)
         age = (self.servo.reference_ns - self.last_good) * 1e-9 + ahead
         return (
-            sqrt(UNEASE * self.uneasy) + few * max(cover * min(self.calm, sigma), COVER * sigma) + cover * (self.servo.sigma_at(ahead) - sigma)
+            sqrt(UNEASE * self.uneasy)
+            + few * max(cover * min(self.calm, sigma), COVER * sigma)
+            + cover * (self.servo.sigma_at(ahead) - sigma)
             + self.unfollowed
             + self.holdover.stray(max(0.0, age - GRACE)) + self.latency.unknown() + self._disowned(age) + GRAIN
         )
