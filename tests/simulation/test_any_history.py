@@ -65,7 +65,7 @@ def live(bench: Bench, events: list[tuple[object, ...]]) -> None:
                     bench.discipline.edge(bench.sequence, bench.clock.kernel_ns - 900_000_000)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(history, st.integers(0, 2**32), st.sampled_from([20, 1000, 20_000]), st.booleans())
 def test_time_that_is_claimed_is_right(
     events: list[tuple[object, ...]], seed: int, sigma_ns: int, steers: bool
@@ -121,7 +121,7 @@ def test_no_input_makes_a_number_that_is_none(events: list[tuple[object, ...]]) 
         assert not estimate.state.serves
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([Leap.INSERT, Leap.DELETE]),
     st.booleans(),
