@@ -17,7 +17,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum1.tracking import Antenna, Leap, Reason, Snapshot, State, TrackingReader, TrackingWriter
+from stratum1.tracking import (
+    Antenna,
+    Jamming,
+    Leap,
+    Reason,
+    Snapshot,
+    Spoofing,
+    SpoofingEvidence,
+    State,
+    Survey,
+    TrackingReader,
+    TrackingWriter,
+)
 from stratum1.tracking.page import evaluate
 
 ARCHITECTURE = Path(__file__).resolve().parents[2] / "docs" / "architecture.md"
@@ -39,20 +51,26 @@ snapshots = st.builds(
     reason=st.sampled_from(Reason),
     leap=st.sampled_from(Leap),
     antenna=st.sampled_from(Antenna),
+    survey_state=st.sampled_from(Survey),
+    jamming_state=st.sampled_from(Jamming),
+    spoofing=st.sampled_from(Spoofing),
+    spoofing_evidence=st.integers(0, 15).map(SpoofingEvidence),
+    quantisation_ps=st.none() | st.integers(-(2**31) + 1, 2**31 - 1),
     stratum=st.integers(0, 255),
     refid=st.binary(min_size=4, max_size=4),
     precision=st.integers(-128, 127),
-    detail=text.filter(lambda t: len(t.encode()) < 168),
+    detail=text.filter(lambda t: len(t.encode()) < 128),
     receiver=text.filter(lambda t: len(t.encode()) < 64),
     pulse_device=text.filter(lambda t: len(t.encode()) < 64),
     temperature_mc=st.none() | st.integers(-(2**31) + 1, 2**31 - 1),
     leap_by_kernel=st.booleans(),
     utc_valid=st.booleans(),
-    steps=st.integers(0, 2**32 - 1),
+    **{name: st.integers(0, 2**32 - 1) for name in ("steps", "survey_s", "survey_accuracy_mm")},
     tai_offset=st.integers(-(2**15), 2**15 - 1),
     **{name: st.integers(0, 2**64 - 1) for name in ("pulses_accepted", "pulses_rejected")},
     **{name: st.integers(0, 2**16 - 1) for name in ("labels_agreeing", "labels_needed")},
     **{name: st.integers(0, 255) for name in ("fix_mode", "satellites_used", "satellites_seen")},
+    **{name: st.integers(0, 255) for name in ("jamming", "rollovers", "standby_pulses")},
     **dict.fromkeys(("correction_rate", "bound_rate", "frequency", "steering"), number),
     **{
         field.name: int64
@@ -114,12 +132,13 @@ def test_each_field_lies_where_the_public_table_says(
     page = path.read_bytes()
     raw = {name: struct.unpack_from("=" + code, page, offset)[0] for offset, name, code, _ in layout()}
     expected: dict[str, object] = {
-        "magic": 0x54315331, "version": 1, "size": 512, "sequence": 2, "writer_pid": os.getpid(), "spare": b"\0\0\0",
+        "magic": 0x54315331, "version": 2, "size": 512, "sequence": 2, "writer_pid": os.getpid(), "spare": bytes(24),
         "flags": snapshot.utc_valid + 2 * snapshot.leap_by_kernel,
+        "quantisation_ps": -(2**31) if snapshot.quantisation_ps is None else snapshot.quantisation_ps,
         "temperature_mc": -(2**31) if snapshot.temperature_mc is None else snapshot.temperature_mc,
         "receiver": snapshot.receiver.encode().ljust(64, b"\0"),
         "pulse_device": snapshot.pulse_device.encode().ljust(64, b"\0"),
-        "detail": snapshot.detail.encode().ljust(168, b"\0"),
+        "detail": snapshot.detail.encode().ljust(128, b"\0"),
     }  # fmt: skip
     for name, value in raw.items():
         assert value == (expected[name] if name in expected else getattr(snapshot, name)), name
@@ -138,7 +157,7 @@ def test_long_texts_are_cut_between_characters(tmp_path: Path) -> None:
     snapshot = reader.read()
     assert snapshot is not None
     assert snapshot.receiver == "€" * 21
-    assert snapshot.detail == "é" * 83
+    assert snapshot.detail == "é" * 63
 
 
 # Readers and bad pages
@@ -179,7 +198,7 @@ def poke(offset: int, data: bytes) -> Callable[[Path], None]:
     "spoil",
     [
         pytest.param(poke(0, b"\0\0\0\0"), id="foreign magic"),
-        pytest.param(poke(4, struct.pack("=H", 2)), id="another version"),
+        pytest.param(poke(4, struct.pack("=H", 1)), id="another version"),
         pytest.param(poke(6, struct.pack("=H", 256)), id="another size"),
         pytest.param(poke(8, struct.pack("=I", 7)), id="writer at work or dead in the middle"),
         pytest.param(poke(8, struct.pack("=I", 0)), id="never written"),

@@ -2,6 +2,28 @@
 """The one snapshot that everybody reads: written by the timekeeper, read by all others."""
 
 from stratum1.tracking.page import TrackingReader, TrackingWriter
-from stratum1.tracking.snapshot import Antenna, Leap, Reason, Snapshot, State
+from stratum1.tracking.snapshot import (
+    Antenna,
+    Jamming,
+    Leap,
+    Reason,
+    Snapshot,
+    Spoofing,
+    SpoofingEvidence,
+    State,
+    Survey,
+)
 
-__all__ = ["Antenna", "Leap", "Reason", "Snapshot", "State", "TrackingReader", "TrackingWriter"]
+__all__ = [
+    "Antenna",
+    "Jamming",
+    "Leap",
+    "Reason",
+    "Snapshot",
+    "Spoofing",
+    "SpoofingEvidence",
+    "State",
+    "Survey",
+    "TrackingReader",
+    "TrackingWriter",
+]

@@ -11,7 +11,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 
 cdef enum:
     TRACKING_MAGIC = 0x54315331      # "1S1T" in memory of a little-endian machine
-    TRACKING_VERSION = 1
+    TRACKING_VERSION = 2
     TRACKING_SIZE = 512
     STATE_ACQUIRING = 0
     STATE_LOCKED = 1
@@ -68,10 +68,20 @@ cdef extern from *:
         uint16_t labels_agreeing;
         uint16_t labels_needed;
         uint8_t antenna;
-        uint8_t spare[3];
+        uint8_t survey_state;
+        uint8_t jamming;
+        uint8_t jamming_state;
+        uint32_t survey_s;
+        uint32_t survey_accuracy_mm;
+        uint8_t spoofing;
+        uint8_t spoofing_evidence;
+        uint8_t rollovers;
+        uint8_t standby_pulses;
+        int32_t quantisation_ps;
+        uint8_t spare[24];
         char receiver[64];
         char pulse_device[64];
-        char detail[168];
+        char detail[128];
     } tracking_page;
 
     _Static_assert(sizeof(tracking_page) == 512, "the layout is public: 512 bytes");
@@ -87,7 +97,7 @@ cdef extern from *:
             __atomic_thread_fence(__ATOMIC_ACQUIRE);
             if (__atomic_load_n(&shared->sequence, __ATOMIC_RELAXED) != before)
                 continue;
-            if (before == 0 || copy->magic != 0x54315331u || copy->version != 1 || copy->size != sizeof *copy)
+            if (before == 0 || copy->magic != 0x54315331u || copy->version != 2 || copy->size != sizeof *copy)
                 return -1;
             return 0;
         }
@@ -108,7 +118,7 @@ cdef extern from *:
         __atomic_store_n(&shared->sequence, sequence, __ATOMIC_RELAXED);
         __atomic_thread_fence(__ATOMIC_RELEASE);
         shared->magic = 0x54315331u;
-        shared->version = 1;
+        shared->version = 2;
         shared->size = 512;
         memcpy((char *)shared + head, (const char *)page + head, sizeof *page - head);
         if (++sequence == 0)
@@ -217,9 +227,19 @@ cdef extern from *:
         uint16_t labels_agreeing
         uint16_t labels_needed
         uint8_t antenna
+        uint8_t survey_state
+        uint8_t jamming
+        uint8_t jamming_state
+        uint32_t survey_s
+        uint32_t survey_accuracy_mm
+        uint8_t spoofing
+        uint8_t spoofing_evidence
+        uint8_t rollovers
+        uint8_t standby_pulses
+        int32_t quantisation_ps
         char receiver[64]
         char pulse_device[64]
-        char detail[168]
+        char detail[128]
 
     int tracking_load(const tracking_page *shared, tracking_page *copy) noexcept nogil
     bint tracking_is_current(const tracking_page *shared, const tracking_page *copy) noexcept nogil

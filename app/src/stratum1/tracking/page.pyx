@@ -7,7 +7,9 @@ from libc.stdint cimport INT32_MIN, int64_t
 from libc.string cimport memset
 from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 
-from stratum1.tracking.snapshot import Antenna, Leap, Reason, Snapshot, State
+from stratum1.tracking.snapshot import (
+    Antenna, Jamming, Leap, Reason, Snapshot, Spoofing, SpoofingEvidence, State, Survey,
+)
 
 
 cdef int64_t read_clock(int clock) noexcept nogil:
@@ -57,6 +59,10 @@ cdef long _byte(long value):
     return 0 if value < 0 else 255 if value > 255 else value
 
 
+cdef object _count(object value):
+    return min(max(value, 0), 0xFFFFFFFF)
+
+
 cdef void fill_page(tracking_page *page, snapshot):
     memset(page, 0, sizeof(tracking_page))
     page.writer_pid = os.getpid()
@@ -100,6 +106,16 @@ cdef void fill_page(tracking_page *page, snapshot):
     page.labels_agreeing = min(snapshot.labels_agreeing, 65535)
     page.labels_needed = min(snapshot.labels_needed, 65535)
     page.antenna = snapshot.antenna
+    page.survey_state = snapshot.survey_state
+    page.survey_s = _count(snapshot.survey_s)
+    page.survey_accuracy_mm = _count(snapshot.survey_accuracy_mm)
+    page.jamming = _byte(snapshot.jamming)
+    page.jamming_state = snapshot.jamming_state
+    page.spoofing = snapshot.spoofing
+    page.spoofing_evidence = snapshot.spoofing_evidence
+    page.rollovers = _byte(snapshot.rollovers)
+    page.standby_pulses = _byte(snapshot.standby_pulses)
+    page.quantisation_ps = INT32_MIN if snapshot.quantisation_ps is None else snapshot.quantisation_ps
     _put(page.receiver, sizeof(page.receiver), snapshot.receiver)
     _put(page.pulse_device, sizeof(page.pulse_device), snapshot.pulse_device)
     _put(page.detail, sizeof(page.detail), snapshot.detail)
@@ -142,6 +158,16 @@ cdef object page_as_snapshot(const tracking_page *page):
         satellites_used=page.satellites_used,
         satellites_seen=page.satellites_seen,
         antenna=Antenna(page.antenna),
+        survey_state=Survey(page.survey_state),
+        survey_s=page.survey_s,
+        survey_accuracy_mm=page.survey_accuracy_mm,
+        jamming=page.jamming,
+        jamming_state=Jamming(page.jamming_state),
+        spoofing=Spoofing(page.spoofing),
+        spoofing_evidence=SpoofingEvidence(page.spoofing_evidence),
+        rollovers=page.rollovers,
+        standby_pulses=page.standby_pulses,
+        quantisation_ps=None if page.quantisation_ps == INT32_MIN else page.quantisation_ps,
         tai_offset=page.tai_offset,
         labels_agreeing=page.labels_agreeing,
         labels_needed=page.labels_needed,

@@ -8,7 +8,7 @@ ahead of true time or runs fast; a correction is what is added to the clock's re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 
 class State(IntEnum):
@@ -73,6 +73,47 @@ class Antenna(IntEnum):
     SHORT = 3
 
 
+class Survey(IntEnum):
+    """Whether a timing receiver is finding out where it stands (u-blox NAV-SVIN, TIM-SVIN)."""
+
+    UNKNOWN = 0
+    """Not surveying, or a receiver that cannot."""
+    RUNNING = 1
+    DONE = 2
+    """The position is held: from now on every satellite serves the time alone."""
+
+
+class Jamming(IntEnum):
+    """The receiver's own verdict on interference (u-blox MON-HW and MON-RF)."""
+
+    UNKNOWN = 0
+    OK = 1
+    WARNING = 2
+    """There is interference, and still a fix."""
+    CRITICAL = 3
+    """There is interference, and no fix."""
+
+
+class Spoofing(IntEnum):
+    """Whether the satellites' signals may be somebody's forgery."""
+
+    UNKNOWN = 0
+    NONE = 1
+    SUSPECTED = 2
+
+
+class SpoofingEvidence(IntFlag):
+    """What a suspicion rests on."""
+
+    NONE = 0
+    RECEIVER = 1
+    """The receiver itself says so (u-blox NAV-STATUS)."""
+    TIME_JUMP = 2
+    POSITION_JUMP = 4
+    SERVERS = 8
+    """The time servers asked besides disagree."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One consistent reading of the tracking page.
@@ -83,7 +124,7 @@ class Snapshot:
     state: State = State.ACQUIRING
     reason: Reason = Reason.STARTING
     detail: str = ""
-    """What the reason alone does not say, for a person; at most 167 bytes of UTF-8."""
+    """What the reason alone does not say, for a person; at most 127 bytes of UTF-8."""
     leap: Leap = Leap.UNKNOWN
     stratum: int = 0
     """As on the wire: 1..15, or 0 when unsynchronised."""
@@ -143,6 +184,22 @@ class Snapshot:
     satellites_used: int = 0
     satellites_seen: int = 0
     antenna: Antenna = Antenna.UNKNOWN
+    survey_state: Survey = Survey.UNKNOWN
+    survey_s: int = 0
+    """For how long the position has been surveyed."""
+    survey_accuracy_mm: int = 0
+    """Standard deviation of the surveyed position, in 3D; 0 = not told."""
+    jamming: int = 0
+    """0 = unknown or none, 255 = strong, the receiver's indicator of continuous-wave interference."""
+    jamming_state: Jamming = Jamming.UNKNOWN
+    spoofing: Spoofing = Spoofing.UNKNOWN
+    spoofing_evidence: SpoofingEvidence = SpoofingEvidence.NONE
+    rollovers: int = 0
+    """How many times 1024 weeks were added to the date that the receiver told."""
+    standby_pulses: int = 0
+    """Other sources of pulses that could take over at once."""
+    quantisation_ps: int | None = None
+    """What the receiver said of its last pulse's quantisation (u-blox TIM-TP qErr); None = it does not."""
     tai_offset: int = 0
     """TAI - UTC in seconds; 0 = not known."""
     labels_agreeing: int = 0
