@@ -32,6 +32,23 @@ def every_key() -> list[tuple[str, dataclasses.Field[Any]]]:
     ]
 
 
+def test_without_secrets_every_secret_has_its_default_and_the_rest_stays() -> None:
+    changed = Settings().changed("ntp.port", 124)
+    for path, key in every_key():
+        if key.metadata["secret"]:
+            changed = changed.changed(path, "hidden-from-all")
+    assert "hidden-from-all" not in store.text(changed.without_secrets())
+    assert changed.without_secrets().ntp.port == 124
+
+
+def test_whoever_writes_it_leaves_the_file_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    os.chown(tmp_path, 12345, 12345)
+    save(tmp_path / "stratum1.toml", Settings())
+    assert {each.stat().st_uid for each in tmp_path.iterdir()} == {12345}
+
+
 def test_no_file_is_needed(tmp_path: Path) -> None:
     loaded = load(tmp_path / "none.toml")
     assert loaded.settings == Settings()
@@ -115,7 +132,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     settings = settings.changed("timekeeper.holdover_limit_h", 2)
     save(path, settings)
     assert load(path) == store.Loaded(settings)
-    assert path.stat().st_mode & 0o777 == 0o644
+    assert path.stat().st_mode & 0o777 == 0o600, "it may hold passwords"
 
 
 @given(

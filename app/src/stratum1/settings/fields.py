@@ -25,8 +25,12 @@ def option(
     choices: tuple[str, ...] = (),
     unit: str = "",
     check: Callable[[Any], str | None] | None = None,
+    secret: bool = False,
 ) -> Any:
-    """A field of a settings section; `check` gives one line on what is wrong, or None."""
+    """A field of a settings section; `check` gives one line on what is wrong, or None.
+
+    A `secret` is a text that leaves the box in an encrypted back-up alone.
+    """
     metadata = {
         "help": help,
         "minimum": minimum,
@@ -34,6 +38,7 @@ def option(
         "choices": choices,
         "unit": unit,
         "check": check,
+        "secret": secret,
     }
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -283,6 +283,15 @@ class Settings:
                     result.setdefault(section.name, {})[item.name] = plain
         return result
 
+    def without_secrets(self) -> Settings:
+        """A copy for who may not know them: each secret has its default."""
+        sections = {}
+        for section in dataclasses.fields(self):
+            values = getattr(self, section.name)
+            hidden = {f.name: f.default for f in dataclasses.fields(values) if f.metadata["secret"]}
+            sections[section.name] = dataclasses.replace(values, **hidden)
+        return Settings(**sections)
+
     def changed(self, path: str, value: Any) -> Settings:
         """A copy with the key at `path` ("ntp.port") set to `value`; SettingsError when either is bad."""
         section, dot, key = path.partition(".")

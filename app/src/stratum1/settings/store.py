@@ -91,7 +91,12 @@ def _write(path: Path, data: bytes) -> None:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
             file.flush()
-            os.fchmod(fd, 0o644)
+            # It may hold passwords; whoever writes it, root for one, leaves it to the owner of the folder.
+            if os.geteuid() == 0:
+                owner = path.parent.stat()
+                with contextlib.suppress(OSError):  # a user namespace that has root alone
+                    os.fchown(fd, owner.st_uid, owner.st_gid)
+            os.fchmod(fd, 0o600)
             os.fsync(fd)
         os.replace(new, path)
     except BaseException:
