@@ -73,6 +73,11 @@ class Paths:
         return self.run / "receiver.json"
 
     @property
+    def upstream_status(self) -> Path:
+        """JSON: what other time servers say of ours, written by the upstream process."""
+        return self.run / "upstream.json"
+
+    @property
     def children_status(self) -> Path:
         """JSON: what each child process of the supervisor does, and why."""
         return self.run / "children.json"

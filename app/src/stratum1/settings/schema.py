@@ -17,8 +17,11 @@ from stratum1.settings.fields import SettingsError, option, parse
 from stratum1.timescale import parse_iso_utc
 
 
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+
+
 def _host_name(value: str) -> str | None:
-    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", value):
+    if re.fullmatch(_LABEL, value):
         return None
     return f"{value!r} is no host name, want letters, digits and dashes, at most 63"
 
@@ -50,6 +53,19 @@ def _broadcast(value: tuple[str, ...]) -> str | None:
             ipaddress.ip_address(item)
         except ValueError:
             return f"{item!r} is no address; want one, or subnet"
+    return None
+
+
+def _servers(value: tuple[str, ...]) -> str | None:
+    if len(value) > 8:
+        return f"{len(value)} are too many, want at most 8"
+    for item in value:
+        if len(item) > 253 or not re.fullmatch(rf"{_LABEL}(\.{_LABEL})*\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", item):
+            return f"{item!r} is no host name or address, want one like ntp1.example.org"
+        if ":" in item and _address(item):
+            return _address(item)
+    if len({item.lower().rstrip(".") for item in value}) < len(value):
+        return "the same server stands there twice"
     return None
 
 
@@ -200,6 +216,22 @@ class Ntp:
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    servers: tuple[str, ...] = option(
+        (),
+        "Other NTP servers to compare this box's time with, by name or address; never followed. Three or more tell a "
+        "wrong one from a right one; empty = nobody is asked.",
+        check=_servers,
+    )
+    poll_s: int = option(64, "Time between two questions to the same server.", minimum=64, maximum=1024, unit="s")
+    on_disagreement: str = option(
+        "alarm",
+        "What happens when at least two of them agree with each other and not with this box: an alarm, or also holdover.",
+        choices=("alarm", "holdover"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     device: str = option(
         "auto", "Where the panel is drawn: auto looks for an OLED on I2C.", choices=("auto", "picture", "none")
@@ -249,6 +281,7 @@ class Settings:
     pulse: Pulse = field(default_factory=Pulse)
     timekeeper: Timekeeper = field(default_factory=Timekeeper)
     ntp: Ntp = field(default_factory=Ntp)
+    upstream: Upstream = field(default_factory=Upstream)
     panel: Panel = field(default_factory=Panel)
     web: Web = field(default_factory=Web)
 
