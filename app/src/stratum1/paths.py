@@ -83,6 +83,11 @@ class Paths:
         return self.run / "children.json"
 
     @property
+    def log(self) -> Path:
+        """What the processes said, the newest last; an older part has .1 behind its name."""
+        return self.run / "log"
+
+    @property
     def panel_picture(self) -> Path:
         return self.run / "panel.png"
 
@@ -124,6 +129,21 @@ class Paths:
     def web_secret(self) -> Path:
         """Key that signs the page's sessions."""
         return self.data / "web-secret"
+
+    @property
+    def api_tokens(self) -> Path:
+        """JSON: hashes of the tokens with which programs log in, and what each may do."""
+        return self.data / "api-tokens.json"
+
+    @property
+    def tls_certificate(self) -> Path:
+        """Key and certificate chain of the page, PEM, in one file so that they always belong together."""
+        return self.data / "tls.pem"
+
+    @property
+    def preset_taken(self) -> Path:
+        """Which preset of the setup partition has been taken over; without this file it is taken once more."""
+        return self.data / "preset.sha256"
 
     @property
     def web_trial(self) -> Path:

@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stratum1 import safefile
+
 
 class KeyFileError(Exception):
     """One line: file, line number, what is wrong and what is wanted."""
@@ -118,11 +120,19 @@ def add_key(path: Path, kind: str = "AES128") -> str:
     before = path.read_bytes() if path.exists() else b"# number type key\n"
     if before and not before.endswith(b"\n"):
         before += b"\n"
-    new = path.with_name(f"{path.name}.new.{os.getpid()}")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(before + line.encode("ascii") + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
+    safefile.replace(path, before + line.encode("ascii") + b"\n")
     return line
+
+
+def remove_key(path: Path, identity: int) -> bool:
+    """Take the key out of the file; everything else in it, comments too, stays.  Whether there was such a key."""
+    if not any(key.id == identity for key in read(path, md5=True)):
+        return False
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    safefile.replace(path, "".join(line for line in lines if _identity(line) != identity).encode("utf-8"))
+    return True
+
+
+def _identity(line: str) -> int | None:
+    words = line.partition("#")[0].split()
+    return int(words[0]) if words else None

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
 
 from PIL import Image
 
+from stratum1 import orders
 from stratum1.heartbeat import Heartbeat
 from stratum1.panel.buttons import find_pins
 from stratum1.panel.draw import picture
@@ -84,15 +84,11 @@ def carry_out(paths: Paths, order: str, settings: Settings, glass: str) -> None:
         other = "ssd1306" if glass.startswith("SH1106") else "sh1106"
         save(paths.settings, settings.changed("panel.controller", other))
     elif order == "reboot":
-        # For who may do it: the supervisor takes the file up.
-        new = paths.order.with_name(f"{paths.order.name}.new.{os.getpid()}")
-        new.write_text(f"{order}\n", encoding="ascii")
-        os.replace(new, paths.order)
-    elif order in ("setup", "factory-reset"):
-        # Without the file the page asks the next visitor to choose a password.
-        paths.web_password.unlink(missing_ok=True)
-        if order == "factory-reset":
-            save(paths.settings, Settings())
+        orders.give(paths, order)
+    elif order == "setup":
+        orders.forget_password(paths)
+    elif order == "factory-reset":
+        orders.factory_reset(paths)
 
 
 def run(paths: Paths, screen: bool = False) -> int:

@@ -8,11 +8,11 @@ bad, the copy serves and the problem is told.  A missing file means the defaults
 from __future__ import annotations
 
 import contextlib
-import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from stratum1 import safefile
 from stratum1.settings.fields import SettingsError
 from stratum1.settings.migrate import CURRENT, migrate
 from stratum1.settings.schema import Settings
@@ -63,7 +63,7 @@ def load(path: Path) -> Loaded:
             return Loaded(Settings(), f"{path}: {error}; the defaults are used")
     if not _same(path, good_copy(path)):
         with contextlib.suppress(OSError):  # a read-only data partition still serves its settings
-            _write(good_copy(path), path.read_bytes())
+            safefile.replace(good_copy(path), path.read_bytes())
     return Loaded(settings)
 
 
@@ -71,8 +71,8 @@ def save(path: Path, settings: Settings) -> None:
     """Write `settings` so that after a power cut the file is either the old or the new one."""
     data = text(settings).encode("utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, data)
-    _write(good_copy(path), data)
+    safefile.replace(path, data)
+    safefile.replace(good_copy(path), data)
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -80,31 +80,3 @@ def _same(one: Path, other: Path) -> bool:
         return one.read_bytes() == other.read_bytes()
     except OSError:
         return False
-
-
-def _write(path: Path, data: bytes) -> None:
-    # A name of its own for each writer: the page's threads and a command may save at once.
-    import tempfile
-
-    fd, new = tempfile.mkstemp(prefix=path.name + ".", dir=path.parent)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            # It may hold passwords; whoever writes it, root for one, leaves it to the owner of the folder.
-            if os.geteuid() == 0:
-                owner = path.parent.stat()
-                with contextlib.suppress(OSError):  # a user namespace that has root alone
-                    os.fchown(fd, owner.st_uid, owner.st_gid)
-            os.fchmod(fd, 0o600)
-            os.fsync(fd)
-        os.replace(new, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(new)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

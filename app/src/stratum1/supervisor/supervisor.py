@@ -21,6 +21,7 @@ from stratum1.settings import load
 from stratum1.supervisor import accounts
 from stratum1.supervisor.child import HOPELESS_STATUS, Child, State
 from stratum1.supervisor.files import write_json
+from stratum1.supervisor.log import Log
 from stratum1.supervisor.plans import Plans
 from stratum1.supervisor.receiver_watch import PERIOD_S, ReceiverWatch
 from stratum1.supervisor.watchdog import Watchdog
@@ -45,17 +46,24 @@ class Supervisor:
         self.paths = paths
         loaded = load(paths.settings)
         self.plans = Plans(paths, loaded.settings)
-        self.children = self.plans.children(say)
+        self.log = Log(paths.log)
+        self.children = self.plans.children(self.say)
         self._gpsd = self.children[0]
+        self._responder = next(child for child in self.children if child.name == "responder")
         self._watch = ReceiverWatch(self._poll_gpsd, paths.receiver_status)
         self.watchdog = watchdog
         self._fit_at = time.monotonic()
         self._settings_seen = _look(paths.settings)
+        self._keys_seen = _look(self._keys)
         self._settings_problem = ""
         self._tell(loaded.problem)
         self._written: dict[str, Any] = {}
         self._ending = False
         self._reload = False
+
+    def say(self, text: str) -> None:
+        say(text)
+        self.log.write(text)
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT; 0."""
@@ -74,6 +82,7 @@ class Supervisor:
             for child in self.children:
                 child.turn(now)
             self._check_settings()
+            self._check_keys()
             self._check_order()
             self._check_gpsd(now)
             self.feed(now)
@@ -120,6 +129,17 @@ class Supervisor:
             if child is not self._gpsd:  # which takes its settings as arguments, and SIGHUP for something else
                 child.hangup()
 
+    @property
+    def _keys(self) -> Path:
+        named = self.plans.settings.ntp.keys
+        return Path(named) if named else self.paths.ntp_keys
+
+    def _check_keys(self) -> None:
+        seen = _look(self._keys)
+        if seen != self._keys_seen:
+            self._keys_seen = seen
+            self._responder.hangup()
+
     def _check_order(self) -> None:
         """A restart of the machine that the panel's buttons asked for; only init can do it, and only our own may."""
         try:
@@ -128,16 +148,16 @@ class Supervisor:
         except OSError:
             return
         if order != "reboot":
-            say(f"{self.paths.order}: {order[:40]!r} is no order that is known; want reboot")
+            self.say(f"{self.paths.order}: {order[:40]!r} is no order that is known; want reboot")
         elif os.getppid() != 1 or os.geteuid() != 0:
-            say("a reboot was asked for, but this is no appliance: init has not started it")
+            self.say("a reboot was asked for, but this is no appliance: init has not started it")
         else:
-            say("reboot, as asked for")
+            self.say("reboot, as asked for")
             os.kill(1, signal.SIGTERM)  # BusyBox init's word for it; sets our own end off
 
     def _tell(self, problem: str) -> None:
         if problem and problem != self._settings_problem:
-            say(problem)
+            self.say(problem)
         self._settings_problem = problem
 
     def _poll_gpsd(self) -> ReceiverStatus:

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import threading
 from contextlib import suppress
 from pathlib import Path
+
+from stratum1 import safefile
 
 SHORTEST = 10
 LONGEST = 256
@@ -62,7 +63,7 @@ class Passwords:
 
         with self._one_at_a_time:
             text = PasswordHasher(TIME_COST, MEMORY_KIB, 1).hash(password)
-        write_secret(self._path, text.encode("ascii"))
+        safefile.replace(self._path, text.encode("ascii"))
 
     def matches(self, password: str) -> bool:
         from argon2 import PasswordHasher
@@ -79,18 +80,6 @@ class Passwords:
                 return False
 
 
-def write_secret(path: Path, content: bytes) -> None:
-    """So that only this user reads it, and a power cut leaves the old or the new one."""
-    new = path.with_name(f"{path.name}.new.{os.getpid()}")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, content)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.replace(new, path)
-
-
 def session_key(path: Path) -> bytes:
     """The stored key, made at the first call; one that lasts until the process ends where nothing can be stored."""
     try:
@@ -101,5 +90,5 @@ def session_key(path: Path) -> bytes:
         pass
     key = secrets.token_bytes(32)
     with suppress(OSError):
-        write_secret(path, key)
+        safefile.replace(path, key)
     return key
