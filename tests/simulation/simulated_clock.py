@@ -142,6 +142,9 @@ class Bench:
         self.crystal = crystal
         self.noise = noise
         self.thermometer = thermometer
+        self.before_pulse: Callable[[int], None] = lambda second: None
+        """What the receiver says just before, and just after, the pulse of a second."""
+        self.after_pulse: Callable[[int], None] = lambda second: None
         self.estimate = self.discipline.estimate()
         self.monotonic_ns = self.clock.monotonic_ns
         self.record = Record()
@@ -168,11 +171,13 @@ class Bench:
             stamp = None
             if noise is not None:
                 stamp = clock.true_ns + extra_ns + (clock.error + noise * 1000 + TICKS_PER_NS // 2) // TICKS_PER_NS
+            self.before_pulse(clock.second)
             clock.pass_to(PULSE_READ)
             if stamp is not None:
                 self.sequence += 1
                 discipline.edge(self.sequence, stamp)
             obey(discipline, clock, self.thermometer(clock.second))
+            self.after_pulse(clock.second)
             self.estimate, self.monotonic_ns = discipline.estimate(), clock.monotonic_ns
             if message:
                 named = clock.epoch_ns + (clock.second + named_late_s) * 10**9

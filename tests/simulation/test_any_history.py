@@ -93,7 +93,8 @@ def test_time_that_is_claimed_is_right(
 @given(
     st.lists(
         st.one_of(
-            st.tuples(st.just("edge"), INT64, st.booleans(), st.floats(allow_nan=False, allow_infinity=False)),
+            st.tuples(st.just("edge"), INT64, st.booleans()),
+            st.tuples(st.just("sawtooth"), INT64, st.floats()),
             st.tuples(st.just("message"), INT64, INT64, st.booleans()),
             st.tuples(st.just("advance"), INT64, INT64, st.integers(-(2**31), 2**31)),
             st.tuples(st.just("leap"), st.sampled_from(list(Leap)), INT64, st.booleans()),
@@ -106,7 +107,8 @@ def test_no_input_makes_a_number_that_is_none(events: list[tuple[object, ...]]) 
     discipline = Discipline(Config(steers=True))
     discipline.begin(10**18, 10**12)
     calls = {
-        "edge": lambda stamp, clear, qerr: discipline.edge(1, stamp, clear, qerr),
+        "edge": lambda stamp, clear: discipline.edge(1, stamp, clear),
+        "sawtooth": discipline.sawtooth,
         "message": lambda utc, arrival, fix: discipline.message(utc, arrival, fix, None),
         "advance": discipline.advance,
         "leap": discipline.leap,

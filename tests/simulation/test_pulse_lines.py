@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What comes down the pulse line: two edges, many pulses a second, a sawtooth; and many messages a second."""
+"""What comes down the pulse line: two edges, many pulses a second; and many messages a second."""
 
 from __future__ import annotations
 
@@ -119,29 +119,3 @@ def test_a_line_that_is_turned_over_while_locked_moves_no_time_unsaid() -> None:
     bench.edges(30, INVERTED)
     claimed = [e for e, state in zip(bench.record.served_ns, bench.record.state, strict=True) if state.serves]
     assert max(map(abs, claimed)) < 10_000
-
-
-@pytest.mark.parametrize(("told", "within_ns"), [(1.0, 60.0), (0.0, 2000.0)])
-def test_the_sawtooth_that_the_receiver_tells_is_taken_off(told: float, within_ns: float) -> None:
-    """`qerr_ns` is positive for a pulse that was given late."""
-    bench = Bench()
-
-    def saw(second: int) -> int:
-        return (second % 200) * 10 - 1000  # ns
-
-    bench.noise = lambda second: saw(second) * 10
-    edge = bench.discipline.edge
-
-    class Telling:
-        def __getattr__(self, name: str) -> object:
-            return getattr(discipline, name)
-
-        def edge(self, sequence: int, stamp_ns: int) -> None:
-            edge(sequence, stamp_ns, False, told * saw(bench.clock.second))
-
-    discipline = bench.discipline
-    bench.discipline = Telling()  # type: ignore[assignment]
-    bench.run(1000)
-    worst = max(map(abs, bench.record.served_ns[300:]))
-    assert worst < within_ns
-    assert told or worst > 300  # what it is worth

@@ -8,6 +8,7 @@ from libc.stdlib cimport llabs
 from stratum1.discipline.edges cimport Edges
 from stratum1.discipline.labels cimport LABEL_AGREES, LABEL_AMBIGUOUS, Labels, Verdict
 from stratum1.discipline.leaps cimport Leaps
+from stratum1.discipline.sawtooth cimport Sawtooth
 from stratum1.discipline.tracker cimport PULSE_BELIEVED, PULSE_TAKEN, Outcome, Tracker
 from stratum1.timescale cimport floor_seconds
 
@@ -22,6 +23,7 @@ cdef enum:
 
 cdef int64_t SECOND = 1000000000
 cdef int64_t DAY = 86400 * SECOND
+cdef int64_t INSTANT_LIMIT = 1 << 62
 cdef int64_t PULSES_GONE = 3 * SECOND          # loss policy: no good pulse for longer than this
 cdef int64_t MESSAGES_GONE = 5 * SECOND
 cdef int64_t STEP_SEEN = 500000                # as TRACKING_STEP_NS: no slew moves realtime - monotonic so
@@ -60,6 +62,8 @@ cdef class Discipline:
     cdef Tracker _tracker
     cdef Labels _labels
     cdef Edges _edges
+    cdef Sawtooth _sawtooth
+    cdef int64_t _waiting               # stamp of a pulse that waits for what the receiver says of it; 0 = none
 
     # settings
     cdef int64_t _delay_ns
@@ -96,6 +100,7 @@ cdef class Discipline:
         self._tracker = Tracker()
         self._labels = Labels()
         self._edges = Edges()
+        self._sawtooth = Sawtooth()
         self._leaps = Leaps()
         self._state = ACQUIRING
         self._reason = Reason.STARTING
@@ -170,6 +175,7 @@ cdef class Discipline:
     def messages_lost(self, reason: Reason):
         """No messages can come: gpsd gone, receiver unplugged, messages ceased."""
         self._messages_reason = reason
+        self._sawtooth.forget()
 
     def pulses_lost(self, reason: Reason):
         """No pulses can come: there is no device."""
@@ -183,11 +189,25 @@ cdef class Discipline:
             self._leaps.announce(leap, at_ns, by_kernel)
         # else: told late, it is over
 
-    def edge(self, int64_t sequence, int64_t stamp_ns, bint clear=False, double qerr_ns=0.0):
-        """An edge, stamped by the kernel clock; `sequence` as the kernel counted it.
+    def sawtooth(self, int64_t utc_ns, double late_ns):
+        """The receiver says that it gives the pulse of the second `utc_ns` (UTC) `late_ns` late; before or after it.
 
-        `qerr_ns`: how late the receiver says that it gave this pulse (sawtooth); taken off the stamp.
+        Taken off once the pulses have shown it to be so, or to be so with the opposite sign.
         """
+        if -INSTANT_LIMIT < utc_ns < INSTANT_LIMIT:
+            self._sawtooth.tell(floor_seconds(utc_ns + SECOND // 2) * SECOND, late_ns)
+            if self._waiting and not self._awaits(self._waiting):
+                self._pulse(self._waiting)
+
+    cdef bint _awaits(self, int64_t stamp_ns):
+        cdef int64_t utc
+        if not self._tracker.running or not self._labels.held:
+            return False
+        utc = self._tracker.slot(stamp_ns, self._edges.rate)
+        return utc % SECOND == 0 and self._sawtooth.awaits(utc)
+
+    def edge(self, int64_t sequence, int64_t stamp_ns, bint clear=False):
+        """An edge, stamped by the kernel clock; `sequence` as the kernel counted it."""
         cdef bint before = self._edges.leading_clear
         cdef bint good
         if llabs(stamp_ns - self._now) > 10 * SECOND:
@@ -200,17 +220,30 @@ cdef class Discipline:
         self._pulses_reason = None
         if self._by_system or (self._messages_reason is None and self._fix and not self._utc_bad):
             if self._labels.differing < DISTRUST:
-                self._pulse(stamp_ns - self._delay_ns - llround(max(-1e6, min(1e6, qerr_ns))))
+                if self._waiting:
+                    self._sawtooth.miss()
+                    self._pulse(self._waiting)
+                if self._awaits(stamp_ns - self._delay_ns):
+                    self._waiting = stamp_ns - self._delay_ns
+                else:
+                    self._pulse(stamp_ns - self._delay_ns)
 
     cdef void _pulse(self, int64_t stamp_ns):
         cdef Tracker tracker = self._tracker
         cdef Outcome outcome
         cdef int before
+        cdef double late = 0.0
+        cdef bint told
+        self._waiting = 0
         if not tracker.running:
             self._first_pulse(stamp_ns)
             return
         before = tracker.settled
+        told = self._labels.held and self._sawtooth.find(tracker.slot(stamp_ns, self._edges.rate), &late)
+        stamp_ns -= llround(self._sawtooth.side * late)
         outcome = tracker.pulse(stamp_ns, self._edges.rate, BELIEVE if self._serves() else BELIEVE_UNSERVED)
+        if told and outcome == PULSE_TAKEN and before > 0:
+            self._sawtooth.judge(late, -tracker.offset, tracker.foretold, tracker.latency.spread() ** 2)
         if outcome == PULSE_TAKEN and before == 0 and fabs(tracker.moved) > FIRST_PULSE_OFF and not self._by_system:
             self._labels.forget()       # they were judged by a first pulse that was none
         if outcome == PULSE_BELIEVED and self._serves() and fabs(tracker.moved) > tracker.bound(0.0):
@@ -236,6 +269,7 @@ cdef class Discipline:
 
     cdef void _restart(self):
         """Forget the phase and the seconds; the frequency stays."""
+        self._waiting = 0
         self._tracker.restart()
         self._labels.forget()
 
@@ -338,6 +372,8 @@ cdef class Discipline:
         self._edges.shift(clock_ns)
         self._since += clock_ns
         self._last_message += clock_ns
+        if self._waiting:
+            self._waiting += clock_ns
 
     cdef void _look_at_clocks(self, int64_t kernel_ns, int64_t monotonic_ns):
         cdef int64_t jump = (kernel_ns - self._now) - (monotonic_ns - self._monotonic)

@@ -33,6 +33,7 @@ cdef class Tracker:
     cdef int64_t reference              # UTC of the last pulse taken
     cdef double offset                  # last pulse: served clock minus pulse, ns
     cdef double calm                    # the filter's standard error when nothing happens, ns
+    cdef double foretold                # variance of the clock when the last pulse came, ns^2
     cdef double moved                   # by how much the last belief moved the offset, ns
     cdef double lean[LEANS]             # means of the last few innovations, each as far as it tells, ns
     cdef double unfollowed              # what the bound has to hold for a change not yet followed, ns

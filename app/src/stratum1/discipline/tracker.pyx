@@ -133,7 +133,7 @@ cdef class Tracker:
     cdef Outcome pulse(self, int64_t stamp_ns, int rate, int believe) noexcept:
         """A pulse, its stamp corrected for delays; `believe` refused ones in a row that agree are believed."""
         cdef double gap = (stamp_ns - self.last_good) * 1e-9
-        cdef double innovation, foretold, before, sigma
+        cdef double innovation, before, sigma
         cdef int64_t utc
         if gap <= 0.0:
             self.rejected += 1
@@ -145,18 +145,18 @@ cdef class Tracker:
             self._cross_gap(gap)
         utc = self.slot(stamp_ns, rate)
         innovation = self.servo.innovation(stamp_ns, utc)
-        foretold = self.servo.var_x
+        self.foretold = self.servo.var_x
         before = self.servo.mean_x
         if self.servo.update(innovation, &self.latency.shape) < 0.5:
             return self._refuse(stamp_ns, innovation, believe)
-        self._watch((self.servo.mean_x - before) / foretold)
+        self._watch((self.servo.mean_x - before) / self.foretold)
         sigma = sqrt(self.servo.var_x)
         if self.settled > WARMED_UP:
             self.uneasy += (max(0.0, self.servo.var_x - AT_EASE * self.calm * self.calm) - self.uneasy) / LATELY
         self.unfollowed = self._unfollowed()
         self.calm = sigma if self.settled < WARMED_UP else min(sigma, self.calm * (1.0 + CALMING))
         self.rival_count = self.refusals = 0
-        self.servo.move(self.latency.learn(innovation, foretold))
+        self.servo.move(self.latency.learn(innovation, self.foretold))
         if self.settled > WARMED_UP and gap < GAP:
             self.holdover.track(self.servo.mean_y, gap)
         self.settled = min(self.settled + 1, MANY)
