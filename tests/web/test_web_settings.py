@@ -226,3 +226,25 @@ def test_strangers_neither_back_up_nor_restore(owner: FlaskClient, paths: Paths)
     for path in ("/settings/backup", "/settings/restore"):
         assert stranger.get(path).headers["Location"] == "/login"
     assert stranger.post("/settings/restore", data={}).headers["Location"] == "/login"
+
+
+SECRETS = ("network.wifi_passphrase", "mail.password", "webhook.token", "mqtt.password")
+
+
+@pytest.mark.parametrize("path", SECRETS)
+def test_a_secret_is_stored_kept_and_forgotten_but_never_shown(owner: FlaskClient, paths: Paths, path: str) -> None:
+    name, (section, _, key) = path.replace(".", "__"), path.partition(".")
+
+    def stored() -> str:
+        return str(getattr(getattr(load(paths.settings).settings, section), key))
+
+    form = filled(owner.get("/settings").text)
+    assert owner.post("/settings", data={**form, name: "hush-hush-77"}).status_code == 302
+    assert stored() == "hush-hush-77"
+    page = owner.get("/settings").text
+    assert "hush-hush" not in page and "hush-hush" not in owner.get("/settings/backup").text
+    assert owner.post("/settings", data=filled(page)).status_code == 302
+    assert stored() == "hush-hush-77", "an empty field keeps it"
+    assert "hush-hush" not in owner.post("/settings", data={**filled(page), name: "hush-hush", "ntp__port": "0"}).text
+    assert owner.post("/settings", data={**filled(page), f"{name}__forget": "y"}).status_code == 302
+    assert stored() == "" and f"{name}__forget" not in owner.get("/settings").text

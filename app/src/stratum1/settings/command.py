@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
         if options.what == "set":
             save(path, loaded.settings.changed(options.key, _value(loaded.settings, options.key, options.value)))
         elif options.what == "get":
-            print(_text(_get(loaded.settings, options.key)))
+            print(_get(loaded.settings, options.key))
         else:
             _show(loaded.settings)
     except SettingsError as error:
@@ -70,16 +70,16 @@ def _keys(settings: Settings) -> Iterator[tuple[str, dataclasses.Field[Any], Any
             yield f"{section.name}.{field.name}", field, getattr(values, field.name)
 
 
-def _get(settings: Settings, key: str) -> Any:
-    for path, _, value in _keys(settings):
+def _find(settings: Settings, key: str) -> tuple[dataclasses.Field[Any], Any]:
+    for path, field, value in _keys(settings):
         if path == key:
-            return value
+            return field, value
     raise SettingsError({key: "unknown key; `stratum1 settings show` lists them"})
 
 
 def _value(settings: Settings, key: str, text: str) -> Any:
     """`text` as the type of `key` wants it: TOML where that is what it is, else plain text."""
-    current = _get(settings, key)
+    _, current = _find(settings, key)
     if isinstance(current, str):
         return text
     if isinstance(current, tuple) and not text.lstrip().startswith("["):
@@ -88,6 +88,16 @@ def _value(settings: Settings, key: str, text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text  # to be refused with the words of the key
+
+
+def _get(settings: Settings, key: str) -> str:
+    field, value = _find(settings, key)
+    return _shown(field, value)
+
+
+def _shown(field: dataclasses.Field[Any], value: Any) -> str:
+    """A secret is never shown, only that there is one."""
+    return "(set, not shown)" if field.metadata["secret"] and value else _text(value)
 
 
 def _text(value: Any) -> str:
@@ -100,7 +110,7 @@ def _show(settings: Settings) -> None:
     for path, field, value in _keys(settings):
         mark = "" if value == field.default else f"   (default {_text(field.default)})"
         unit = f" {field.metadata['unit']}" if field.metadata["unit"] else ""
-        print(f"{path} = {_text(value)}{unit}{mark}")
+        print(f"{path} = {_shown(field, value)}{unit}{mark}")
         print(f"    {field.metadata['help']}")
 
 

@@ -26,10 +26,12 @@ def option(
     unit: str = "",
     check: Callable[[Any], str | None] | None = None,
     secret: bool = False,
+    needs: str = "",
 ) -> Any:
     """A field of a settings section; `check` gives one line on what is wrong, or None.
 
-    A `secret` is a text that leaves the box in an encrypted back-up alone.
+    A `secret` is a text that leaves the box in an encrypted back-up alone.  `needs` ("ipv4=static") names what another
+    key of the section must be for this one to matter.
     """
     metadata = {
         "help": help,
@@ -39,6 +41,7 @@ def option(
         "unit": unit,
         "check": check,
         "secret": secret,
+        "needs": needs,
     }
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -13,9 +13,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from stratum1.settings.alarms import Alarms, Mail, Mqtt, Syslog, Webhook
 from stratum1.settings.fields import SettingsError, option, parse
+from stratum1.settings.network import Network
 from stratum1.timescale import parse_iso_utc
-
 
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 
@@ -277,6 +278,7 @@ class Settings:
     """All settings; each section is immutable, a change makes a new object (see `changed`)."""
 
     system: System = field(default_factory=System)
+    network: Network = field(default_factory=Network)
     receiver: Receiver = field(default_factory=Receiver)
     pulse: Pulse = field(default_factory=Pulse)
     timekeeper: Timekeeper = field(default_factory=Timekeeper)
@@ -284,6 +286,11 @@ class Settings:
     upstream: Upstream = field(default_factory=Upstream)
     panel: Panel = field(default_factory=Panel)
     web: Web = field(default_factory=Web)
+    alarms: Alarms = field(default_factory=Alarms)
+    syslog: Syslog = field(default_factory=Syslog)
+    mail: Mail = field(default_factory=Mail)
+    webhook: Webhook = field(default_factory=Webhook)
+    mqtt: Mqtt = field(default_factory=Mqtt)
 
     @classmethod
     def from_tables(cls, tables: dict[str, Any]) -> Settings:
@@ -347,4 +354,7 @@ def _build_section(name: str, make: type[Any], table: dict[str, Any], problems: 
             values[key] = parse(fields[key], value)
         except ValueError as error:
             problems[path] = str(error)
-    return make(**values)
+    built = make(**values)
+    if hasattr(built, "conflicts") and not any(path.startswith(f"{name}.") for path in problems):
+        problems.update((f"{name}.{key}", line) for key, line in built.conflicts().items())
+    return built

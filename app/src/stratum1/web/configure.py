@@ -64,7 +64,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
     @rooms.get("/settings/backup")
     @guard.only_known
     def backup() -> Any:
-        answer = Response(text(box.settings), mimetype="application/toml")
+        answer = Response(text(box.settings.without_secrets()), mimetype="application/toml")
         answer.headers["Content-Disposition"] = f'attachment; filename="{box.settings.system.name}-settings.toml"'
         return answer
 
