@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "src"
 
 # What a module links with beyond libc.
-LIBRARIES = {"stratum1.ntp.auth": ["crypto"]}
+LIBRARIES = {"stratum1.ntp.auth": ["crypto"], "stratum1.sealing": ["crypto"]}
 
 
 def extensions() -> list[Extension]:
