@@ -11,6 +11,13 @@ define STRATUM1_PIP_DOWNLOAD
 		--into $($(PKG)_DL_DIR) $($(PKG)_SOURCE)
 endef
 
+# The same for what the page takes from the npm registry.
+define STRATUM1_NPM_DOWNLOAD
+	$(BR2_EXTERNAL_STRATUM1_PATH)/../scripts/npm-download.sh \
+		--hashes $($(PKG)_PKGDIR)/$($(PKG)_RAWNAME).hash \
+		--into $($(PKG)_DL_DIR) $($(PKG)_SOURCE)
+endef
+
 include $(sort $(wildcard $(BR2_EXTERNAL_STRATUM1_PATH)/package/*/*.mk))
 
 # A symbol that Kconfig dropped would be missed on the first Pi, not in the

@@ -29,7 +29,7 @@ pinned() { sed -n "s/^$1=//p" "$external/buildroot.pin"; }
 
 need_tools() {
 	missing=''
-	for tool in git make gcc g++ bc cpio rsync file unzip patch perl xz python3 m4 bison flex; do
+	for tool in git make gcc g++ bc cpio rsync file unzip patch perl xz python3 npm m4 bison flex; do
 		command -v "$tool" > /dev/null || missing="$missing $tool"
 	done
 	python3 -m pip --version > /dev/null 2>&1 || missing="$missing python3-pip"

@@ -52,6 +52,7 @@ missing() {
     has bc || echo bc
     has git || echo git
     has xz || echo xz-utils
+    has npm || echo npm
     [ "$1" = emulate ] || return 0
     has qemu-system-aarch64 || echo qemu-system-arm
     has aarch64-linux-gnu-gcc && [ -e /usr/aarch64-linux-gnu/include/stdio.h ] ||

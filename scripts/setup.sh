@@ -102,6 +102,20 @@ END
     rm -f "$stamps/extensions"
 fi
 
+# The page's charts; without them it shows the numbers as a table and says why.
+charts=app/src/stratum1/web/static/vendor
+recipe=buildroot-external/package/uplot
+bundle=uplot-$(sed -n 's/^UPLOT_VERSION = //p' "$recipe/uplot.mk").tgz
+if ! [ -e "$charts/uPlot.iife.min.js" ] || ! done_before charts "$(hash_of "$recipe/uplot.hash")"; then
+    if scripts/npm-download.sh --hashes "$recipe/uplot.hash" --into build/npm "$bundle"; then
+        mkdir -p "$charts"
+        tar -xzf "build/npm/$bundle" -C "$charts" --strip-components=2 package/dist/uPlot.iife.min.js package/dist/uPlot.min.css
+        mark charts "$(hash_of "$recipe/uplot.hash")"
+    else
+        say "the page goes without charts; type the same command again once npm is there"
+    fi
+fi
+
 # 4. The compiled modules, beside their sources, and the `stratum1` command.
 sources=$(find app/src -name '*.pyx' -o -name '*.pxd' -o -name '*.h' | LC_ALL=C sort)
 # shellcheck disable=SC2086  # a list of file names

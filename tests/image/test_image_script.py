@@ -21,7 +21,7 @@ def commit(folder: Path) -> str:
 
 
 def refusal(buildroot: Path, verb: str = "image") -> str:
-    need("bc", "cpio", "rsync", "m4", "bison", "flex")
+    need("bc", "cpio", "rsync", "m4", "bison", "flex", "npm")
     result = run(SCRIPTS / "image.sh", verb, BUILDROOT_DIR=str(buildroot), BR2_DL_DIR=str(buildroot.parent / "dl"))
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1

@@ -156,19 +156,64 @@ def test_everything_can_be_reached_and_done_with_the_keyboard(page: Page, served
     expect(page.locator("#copied")).not_to_be_empty()
 
 
-def test_the_charts_are_drawn_and_read_under_the_pointer(page: Page, served: Served) -> None:
+def recorded(served: Served) -> None:
+    allan = served.box.history._stability.served
+    for i in range(64):
+        allan.add(i, 10.0 * (i % 2))
     recorder = Recorder(served.box)
     for _ in range(3):
         recorder.look()
+
+
+def test_the_charts_are_drawn_and_read_under_the_pointer_and_by_the_keyboard(page: Page, served: Served) -> None:
+    recorded(served)
     page.goto(f"{served.url}/history?span=hour")
-    charts = page.locator("figure.chart svg")
-    expect(charts).to_have_count(6)
-    expect(charts.first).to_have_attribute("aria-label", re.compile("lowest -112 ns"))
-    box = charts.first.bounding_box()
+    charts = page.locator("figure.chart .uplot")
+    expect(charts).to_have_count(7)
+    first = page.get_by_role("slider", name="Offset of the pulse")
+    expect(first).to_have_attribute("aria-valuetext", re.compile("lowest -112 ns"))
+    reading = page.locator("figure.chart output").first
+    over = charts.first.locator(".u-over")
+    box = over.bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + box["width"] - 14, box["y"] + 60)
-    expect(page.locator("figure.chart output").first).to_have_text(re.compile(r"\d\d:\d\d:\d\d: -112 ns, LOCKED"))
+    page.mouse.move(box["x"] + box["width"] - 6, box["y"] + 60)
+    expect(reading).to_have_text(re.compile(r"\d\d:\d\d:\d\d: -112 ns, LOCKED"))
+    page.mouse.move(0, 0)
+    expect(reading).to_have_text(re.compile("lowest"))
+
+    first.focus()
+    page.keyboard.press("End")
+    expect(first).to_have_attribute("aria-valuetext", re.compile(r": -112 ns, LOCKED"))
+    page.keyboard.press("Escape")
+    expect(first).to_have_attribute("aria-valuetext", re.compile("lowest"))
+    allan = page.get_by_role("slider", name="Allan deviation")
+    allan.focus()
+    page.keyboard.press("Home")
+    expect(allan).to_have_attribute("aria-valuetext", re.compile(r"^1 s: served clock 1.4e-8, bare crystal not known"))
     assert all(ratio >= 4.5 for _, ratio in page.evaluate(CONTRASTS))
+
+
+def test_the_charts_take_the_colours_of_the_night_at_once(page: Page, served: Served) -> None:
+    recorded(served)
+    page.goto(f"{served.url}/history?span=hour")
+    expect(page.locator("figure.chart .uplot")).to_have_count(7)
+    colour = "document.querySelector('figure.chart').uplot.series[1].stroke()"
+    by_day = page.evaluate(colour)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"{colour} !== '{by_day}'")
+
+
+def test_without_the_chart_program_a_line_says_so_and_the_tables_stand_open(browser: Browser, served: Served) -> None:
+    recorded(served)
+    context = browser.new_context(viewport=PHONE)
+    page = context.new_page()
+    page.route("**/vendor/**", lambda route: route.abort())
+    page.goto(f"{served.url}/history")
+    expect(page.locator("#no-charts")).to_be_visible()
+    expect(page.locator("#no-charts")).to_contain_text("uPlot is missing")
+    page.get_by_text("Numbers as a table").click()
+    expect(page.get_by_role("region", name="Numbers of the last hour")).to_contain_text("-112 ns")
+    context.close()
 
 
 def test_the_studio_clock_keeps_step_says_how_sure_it_is_and_dims_when_it_is_not(

@@ -6,11 +6,13 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from stratum1.history.allan import Point
 from stratum1.history.events import Event, EventLog
 from stratum1.history.record import Record, Sample
 from stratum1.history.ring import Ring, Span
+from stratum1.history.stability import Stability
 from stratum1.paths import Paths
-from stratum1.tracking import Reason, State
+from stratum1.tracking import Reason, Snapshot, State
 
 SPANS = {span.name: span for span in (Span("hour", 10, 360), Span("day", 120, 720), Span("month", 3600, 744))}
 
@@ -31,6 +33,7 @@ class History:
         self._day = Ring(_named(paths.history_data, "day"), SPANS["day"])
         self._month = Ring(_named(paths.history_data, "month"), SPANS["month"])
         self._events = EventLog(_named(paths.history_data, "events"))
+        self._stability = Stability(_named(paths.history_data, "stability"))
         self._since_write = 0
 
     def see(self, state: State, reason: Reason, sample: Sample | None, monotonic_ns: int) -> None:
@@ -50,6 +53,12 @@ class History:
                 self._since_write = 0
                 self._day.flush()
                 self._month.flush()
+                self._stability.flush()
+
+    def watch(self, snapshot: Snapshot, locked: bool) -> None:
+        """One look for the Allan deviation; `locked` while the pulses are followed."""
+        with self._lock:
+            self._stability.see(snapshot, locked)
 
     def close(self) -> None:
         """Write everything; OSError when that cannot be."""
@@ -57,6 +66,12 @@ class History:
             self._events.flush(undated=True)
             for ring in (self._hour, self._day, self._month):
                 ring.flush()
+            self._stability.flush()
+
+    def stability(self) -> dict[str, list[Point]]:
+        """Allan deviation of the served clock and of the bare crystal ("served", "crystal")."""
+        with self._lock:
+            return {"served": self._stability.served.points(), "crystal": self._stability.crystal.points()}
 
     def records(self, span: str, until_s: int) -> list[Record]:
         """The records of a span ("hour", "day", "month") that ends at `until_s` (UTC seconds), oldest first."""

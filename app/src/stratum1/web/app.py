@@ -42,6 +42,9 @@ PAGES = (
 
 LARGEST_FORM = 65_536
 
+CHARTS = {"vendor/uPlot.iife.min.js", "vendor/uPlot.min.css"}
+"""Fetched when a checkout is set up and when the image is built; without them the page shows tables."""
+
 
 def create_app(paths: Paths, settings: Settings | None = None, *, streams: int = 6) -> Flask:
     """The page over the folders in `paths`; `settings` as given, or else read from their file."""
@@ -64,6 +67,7 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
     def everywhere() -> dict[str, object]:
         return {
             "asset": asset,
+            "charts": prints.keys() >= CHARTS,
             "aria": _aria,
             "pages": PAGES,
             "box_name": box.settings.system.name,

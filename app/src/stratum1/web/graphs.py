@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""History: charts of an hour, a day and a month, the changes of state, and the same for programs."""
+"""History: charts of an hour, a day and a month, the stability, the changes of state, and the same for programs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 
 from stratum1.history import SPANS, Event, Record
 from stratum1.timescale import NS_PER_S, iso_utc
+from stratum1.web import digest
 from stratum1.web.box import Box
 from stratum1.words import REASONS, Moment, format_duration, moment
 
@@ -92,20 +93,25 @@ def room(box: Box) -> Blueprint:
             abort(400, f"span {name!r} is unknown, want one of {', '.join(SPANS)}")
         return name
 
-    def columns_of(name: str) -> tuple[int, dict[str, list[Any]]]:
+    def until_now() -> int:
         now = served_now()
         # A box that has lost the time still shows what it knew.
-        until = (now if now is not None else time.time_ns()) // NS_PER_S
+        return (now if now is not None else time.time_ns()) // NS_PER_S
+
+    def columns_of(name: str) -> tuple[int, dict[str, list[Any]]]:
+        until = until_now()
         return until, table(box.history.records(name, until))
 
     @rooms.get("/history")
     def view() -> str:
-        zone = box.settings.system.zone
+        zone, span = box.settings.system.zone, span_asked()
         return render_template(
             "history.html",
             spans=list(SPANS),
-            span=span_asked(),
+            span=span,
             zone=zone,
+            rows=digest.rows(box.history.records(span, until_now()), span, zone),
+            stability=digest.stability_rows(**box.history.stability()),
             changes=changes(box.history.events(EVENTS_SHOWN), zone, served_now()),
         )
 
@@ -125,6 +131,18 @@ def room(box: Box) -> Blueprint:
         answer = Response(csv(columns), mimetype="text/csv")
         answer.headers["Content-Disposition"] = f'attachment; filename="stratum1-{name}.csv"'
         return answer
+
+    @rooms.get("/api/v1/stability")
+    def stability() -> Response:
+        return jsonify(
+            {
+                name: [
+                    {"tau_s": point.tau_s, "deviation": point.deviation, "intervals": point.intervals}
+                    for point in points
+                ]
+                for name, points in box.history.stability().items()
+            }
+        )
 
     @rooms.get("/api/v1/events")
     def events() -> Response:

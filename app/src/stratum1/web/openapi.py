@@ -119,6 +119,10 @@ HISTORY = record(
     }
 )
 
+DEVIATIONS = rows(record({"tau_s": COUNT, "deviation": NUMBER, "intervals": COUNT}))
+
+STABILITY = record({"served": DEVIATIONS, "crystal": DEVIATIONS})
+
 EVENTS = rows(record({"number": COUNT, "time_utc": maybe(INSTANT), "state": STATE, "reason": REASON, "headline": TEXT}))
 
 TRAFFIC = maybe(
@@ -218,6 +222,7 @@ def document() -> Schema:
             ),
             "/api/v1/history": _get("Charts as columns", HISTORY, parameters=[SPAN], refusals=bad_span),
             "/api/v1/history.csv": _get("Charts as CSV", TEXT, kind="text/csv", parameters=[SPAN], refusals=bad_span),
+            "/api/v1/stability": _get("Allan deviation of the served clock and of the bare crystal", STABILITY),
             "/api/v1/events": _get("Changes of state, newest first", EVENTS),
             "/api/v1/receiver": _get("The receiver and its satellites", table({})),
             "/api/v1/processes": _get("The programs of the box", table({})),

@@ -10,7 +10,7 @@ import time
 from stratum1.history import Sample
 from stratum1.tracking import Reason, State
 from stratum1.web.box import Box
-from stratum1.words import Status
+from stratum1.words import Status, describe
 
 
 def sample_of(status: Status) -> Sample | None:
@@ -30,6 +30,11 @@ def sample_of(status: Status) -> Sample | None:
     )
 
 
+def _until_half_past(next_second_s: float) -> float:
+    """Looks come in the middle of the second, when what belongs to its pulse has long been published."""
+    return next_second_s + (0.5 if next_second_s < 0.75 else -0.5)
+
+
 class Recorder(threading.Thread):
     def __init__(self, box: Box) -> None:
         super().__init__(name="recorder", daemon=True)
@@ -39,7 +44,7 @@ class Recorder(threading.Thread):
         self._failing = False
 
     def run(self) -> None:
-        while not self._over.wait(1.0):
+        while not self._over.wait(_until_half_past(self._box.until_next_second_s())):
             self.look()
         try:
             self._history.close()
@@ -47,7 +52,10 @@ class Recorder(threading.Thread):
             self._complain(error)
 
     def look(self) -> None:
-        status = self._box.status()
+        snapshot, now = self._box.reading()
+        status = describe(snapshot, now)
+        if snapshot is not None:
+            self._history.watch(snapshot, status.state == State.LOCKED.name)
         try:
             self._history.see(State[status.state], Reason[status.reason], sample_of(status), time.monotonic_ns())
             self._failing = False

@@ -1,188 +1,223 @@
 // SPDX-License-Identifier: MIT
-// A line over time as SVG: mean, band of extremes, gaps where nothing is known, a strip of states, a reading under the finger.
+// Charts by uPlot in the page's own colours: a reading under the pointer, the finger and the arrow keys.
 "use strict";
 
 (function () {
-  const NS = "http://www.w3.org/2000/svg";
-  const LEFT = 66;
-  const RIGHT = 10;
-  const TOP = 10;
-  const BOTTOM = 34;
+  const HEIGHT = 190;
   const STRIP = 5;
-  // Where on a figure the pointer is.
-  const pointers = new WeakMap();
+  const STATES = { LOCKED: "--good", HOLDOVER: "--warning", ACQUIRING: "--busy", UNSYNCHRONISED: "--alarm" };
 
-  function make(name, attributes, parent) {
-    const element = document.createElementNS(NS, name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    if (parent) parent.append(element);
-    return element;
+  function colour(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
 
-  // 1, 2 or 5 times a power of ten, so that about `wanted` steps fit.
-  function niceStep(range, wanted) {
-    const raw = range / wanted;
-    const power = 10 ** Math.floor(Math.log10(raw));
-    const lead = raw / power;
-    return (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10) * power;
+  // Figure, caption, reading and the place of the drawing; a slider, so that arrow keys and screen readers know it.
+  function frame(figure, title) {
+    if (figure.querySelector(".plot") !== null) return figure;
+    const caption = document.createElement("figcaption");
+    const name = document.createElement("span");
+    name.className = "chart-title";
+    name.textContent = title;
+    caption.append(name, document.createElement("output"));
+    const plot = document.createElement("div");
+    plot.className = "plot";
+    plot.tabIndex = 0;
+    plot.setAttribute("role", "slider");
+    plot.setAttribute("aria-label", title);
+    plot.setAttribute("aria-valuemin", "0");
+    figure.append(caption, plot);
+    return figure;
   }
 
-  const TIME_STEPS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 345600, 604800];
-
-  function timeTicks(from, until, room) {
-    const step = TIME_STEPS.find((each) => (until - from) / each <= room) || 604800;
-    const ticks = [];
-    for (let t = Math.ceil(from / step) * step; t <= until; t += step) ticks.push(t);
-    return { step, ticks };
+  function axis(size, values) {
+    const line = { stroke: colour("--line"), width: 1 };
+    return { stroke: colour("--faint"), font: "11px system-ui, sans-serif", size, gap: 4, grid: line, ticks: { ...line, size: 4 }, values };
   }
 
-  // The extent of all lists, with some air, and never a bare line.
-  function extent(lists, least) {
-    let low = Infinity;
-    let high = -Infinity;
-    for (const list of lists) {
-      for (const value of list) {
-        if (value === null) continue;
-        if (value < low) low = value;
-        if (value > high) high = value;
-      }
-    }
-    if (low > high) return null;
-    const air = Math.max((high - low) * 0.08, (least - (high - low)) / 2, 0);
+  // A line with air around it, and never a bare one.
+  function aired(low, high, least) {
+    if (low === null) return [0, least || 1];
+    const air = Math.max((high - low) * 0.08, ((least || 0) - (high - low)) / 2, 0);
     return [low - air, high + air];
   }
 
-  // Whole decades around all values, for what spans many of them.
-  function decades(values) {
-    const known = values.filter((value) => value !== null && value > 0);
-    if (known.length === 0) return null;
-    const low = Math.floor(Math.log10(Math.min(...known)));
-    const high = Math.ceil(Math.log10(Math.max(...known)));
-    return [10 ** low, 10 ** Math.max(high, low + 1)];
-  }
-
-  // Where the lines across are drawn: [value, step for the format].
-  function levels(range, what) {
-    const found = [];
-    if (what.log) {
-      for (let value = range[0]; value <= range[1] * 1.001; value *= 10) found.push([value, value]);
-      return found;
+  // What the pointer, the keys and the reading have to do with each other; `tell(i)` says point i in words.
+  function listen(figure, tell, summary, count) {
+    const plot = figure.querySelector(".plot");
+    const reading = figure.querySelector("output");
+    figure.told = { tell, summary, count };
+    plot.setAttribute("aria-valuemax", String(Math.max(count - 1, 0)));
+    function show(i) {
+      const { tell, summary, count } = figure.told;
+      const known = i !== null && i !== undefined && i < count;
+      figure.at = known ? i : null;
+      reading.textContent = known ? tell(i) : summary;
+      plot.setAttribute("aria-valuenow", String(known ? i : Math.max(count - 1, 0)));
+      plot.setAttribute("aria-valuetext", reading.textContent);
     }
-    const unit = Math.max(niceStep(range[1] - range[0], 4), what.whole ? 1 : 0);
-    for (let value = Math.ceil(range[0] / unit) * unit; value <= range[1]; value += unit) {
-      found.push([Math.abs(value) < unit / 1e6 ? 0 : value, unit]);
-    }
-    return found;
-  }
-
-  // Runs of consecutive known points, so that a gap is a gap.
-  function runs(times, values, step) {
-    const found = [];
-    let run = null;
-    values.forEach((value, i) => {
-      if (value === null || (run && times[i] - times[run[run.length - 1]] > step * 1.5)) run = null;
-      if (value === null) return;
-      if (run === null) found.push((run = []));
-      run.push(i);
+    figure.show = show;
+    show(figure.at === undefined ? null : figure.at);
+    if (figure.heard) return;
+    figure.heard = true;
+    plot.addEventListener("keydown", (event) => {
+      const { count } = figure.told;
+      const from = figure.at === null || figure.at === undefined ? count : figure.at;
+      const to = { ArrowLeft: from - 1, ArrowDown: from - 1, ArrowRight: from + 1, ArrowUp: from + 1, PageUp: from + 20, PageDown: from - 20, Home: 0, End: count - 1 }[event.key];
+      if (count === 0 || (event.key !== "Escape" && to === undefined)) return;
+      event.preventDefault();
+      const i = event.key === "Escape" ? null : Math.min(Math.max(to, 0), count - 1);
+      if (i !== null) return point(figure, i);
+      figure.uplot.setCursor({ left: -10, top: -10 });
+      show(null);
     });
-    return found;
+    plot.addEventListener("blur", () => {
+      figure.uplot.setCursor({ left: -10, top: -10 });
+      show(null);
+    });
+  }
+
+  function point(figure, i) {
+    const u = figure.uplot;
+    u.setCursor({ left: u.valToPos(u.data[0][i], "x"), top: 10 });
+    figure.show(i);
+  }
+
+  function put(figure, options, data) {
+    const plot = figure.querySelector(".plot");
+    const width = Math.max(plot.clientWidth, 240);
+    const at = figure.at;
+    if (figure.uplot) figure.uplot.destroy();
+    const u = new window.uPlot({ width, height: HEIGHT, legend: { show: false }, ...options }, data, plot);
+    figure.uplot = u;
+    // uPlot itself hears the mouse alone.
+    u.over.addEventListener("pointermove", (event) => {
+      if (event.pointerType !== "mouse") u.setCursor({ left: event.offsetX, top: event.offsetY });
+    });
+    // Drawn anew while somebody reads.
+    if (at !== null && at !== undefined && at < data[0].length) point(figure, at);
+  }
+
+  const cursor = (figure) => ({
+    cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
+    hooks: { setCursor: [(u) => figure.show && figure.show(u.cursor.left < 0 ? null : u.cursor.idx)] },
+  });
+
+  // ---- over time ----
+
+  // Where records are missing a null is put in, so that a gap is a gap.
+  function gapped(data, names) {
+    const times = data.columns.time_s;
+    const lists = names.map((name) => data.columns[name]);
+    const found = [[], ...names.map(() => [])];
+    const rows = [];
+    times.forEach((t, i) => {
+      if (i > 0 && t - times[i - 1] > data.step_s * 1.5) {
+        found[0].push(times[i - 1] + data.step_s);
+        lists.forEach((_, k) => found[k + 1].push(null));
+        rows.push(null);
+      }
+      found[0].push(t + data.step_s / 2);
+      lists.forEach((list, k) => found[k + 1].push(list[i]));
+      rows.push(i);
+    });
+    return [found, rows];
+  }
+
+  function strip(data) {
+    return (u) => {
+      const columns = data.columns;
+      const ratio = window.devicePixelRatio || 1;
+      u.ctx.save();
+      columns.state.forEach((state, i) => {
+        const left = Math.max(u.valToPos(columns.time_s[i], "x", true), u.bbox.left);
+        const right = Math.min(u.valToPos(columns.time_s[i] + data.step_s, "x", true) + 0.6, u.bbox.left + u.bbox.width);
+        u.ctx.fillStyle = colour(STATES[state] || "--faint");
+        if (right > left) u.ctx.fillRect(left, u.bbox.top + u.bbox.height - STRIP * ratio, right - left, STRIP * ratio);
+      });
+      u.ctx.restore();
+    };
   }
 
   // data: {from_s, until_s, step_s, columns}; what: {title, value, low?, high?, format, least, log?, whole?}
-  function draw(figure, data, what, zone) {
-    const columns = data.columns;
-    const times = columns.time_s;
-    const values = columns[what.value];
-    const lists = what.low ? [columns[what.low], columns[what.high]] : [values];
-    const range = what.log ? decades(values) : extent(lists, what.least);
-    figure.replaceChildren();
-    const caption = document.createElement("figcaption");
-    const title = document.createElement("span");
-    title.className = "chart-title";
-    title.textContent = what.title;
-    const reading = document.createElement("output");
-    caption.append(title, reading);
-    figure.append(caption);
-
-    const known = values.filter((value) => value !== null).sort((a, b) => a - b);
-    const all = lists.flat().filter((value) => value !== null);
+  function overTime(figure, data, what, zone) {
+    frame(figure, what.title);
+    const names = what.low ? [what.value, what.high, what.low] : [what.value];
+    const [rows, index] = gapped(data, names);
+    const known = data.columns[what.value].filter((value) => value !== null).sort((a, b) => a - b);
+    const all = names.flatMap((name) => data.columns[name]).filter((value) => value !== null);
     const summary = known.length === 0 ? "nothing known yet"
       : "lowest " + what.format(Math.min(...all)) + ", median " + what.format(known[known.length >> 1]) +
         ", highest " + what.format(Math.max(...all));
-    reading.textContent = summary;
-
-    const width = Math.max(figure.clientWidth, 260);
-    const height = 190;
-    // A record that is younger than the span fills the width all the same.
-    const from = times.length === 0 ? data.from_s : Math.max(data.from_s, Math.min(times[0], data.until_s - 30 * data.step_s));
-    const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": what.title + ": " + summary });
-    figure.append(svg);
-    const x = (t) => LEFT + ((t - from) / (data.until_s - from)) * (width - LEFT - RIGHT);
-    const bottom = height - BOTTOM;
-
     const parts = (options) => new Intl.DateTimeFormat("en-GB", { ...options, hourCycle: "h23", timeZone: zone });
-    const { step, ticks } = timeTicks(from, data.until_s, Math.max(3, Math.floor(width / 110)));
-    const label = step < 86400 ? parts({ hour: "2-digit", minute: "2-digit" }) : parts({ day: "numeric", month: "short" });
-    for (const t of ticks) {
-      make("line", { class: "grid", x1: x(t), x2: x(t), y1: TOP, y2: bottom }, svg);
-      const at = x(t);
-      if (at > LEFT + 8 && at < width - 16) make("text", { x: at, y: height - 6, "text-anchor": "middle" }, svg).textContent = label.format(t * 1000);
-    }
-    // The strip of states below the lines.
-    columns.state.forEach((state, i) => {
-      const left = Math.max(x(times[i]), LEFT);
-      const right = Math.min(x(times[i] + data.step_s) + 0.6, width - RIGHT);
-      if (right > left) make("rect", { class: "strip " + state, x: left, width: right - left, y: bottom + 4, height: STRIP }, svg);
-    });
-    if (range === null) {
-      make("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, svg).textContent = "nothing known yet";
-      return;
-    }
-    const scale = what.log ? Math.log10 : (value) => value;
-    const [low, high] = range.map(scale);
-    const y = (value) => bottom - ((scale(value) - low) / (high - low)) * (bottom - TOP);
-    for (const [value, unit] of levels(range, what)) {
-      make("line", { class: value === 0 ? "grid nought" : "grid", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }, svg);
-      make("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, svg).textContent = what.format(value, unit);
-    }
-    const middle = (i) => Math.min(Math.max(x(times[i] + data.step_s / 2), LEFT), width - RIGHT).toFixed(1);
-    for (const run of runs(times, values, data.step_s)) {
-      if (what.low) {
-        const up = run.map((i) => `${middle(i)},${y(columns[what.high][i]).toFixed(1)}`);
-        const down = run.map((i) => `${middle(i)},${y(columns[what.low][i]).toFixed(1)}`).reverse();
-        make("polygon", { class: "band", points: up.concat(down).join(" ") }, svg);
-      }
-      if (run.length === 1) make("circle", { class: "dot", cx: middle(run[0]), cy: y(values[run[0]]), r: 1.6 }, svg);
-      else make("polyline", { class: "line", points: run.map((i) => `${middle(i)},${y(values[i]).toFixed(1)}`).join(" ") }, svg);
-    }
-
-    const cross = make("line", { class: "cross", y1: TOP, y2: bottom, visibility: "hidden" }, svg);
+    const hour = parts({ hour: "2-digit", minute: "2-digit" });
+    const day = parts({ day: "numeric", month: "short" });
     const moment = parts({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
-    function read(at) {
-      const t = from + ((at * width / svg.clientWidth - LEFT) / (width - LEFT - RIGHT)) * (data.until_s - from);
-      let best = -1;
-      times.forEach((each, i) => {
-        if (best < 0 || Math.abs(each + data.step_s / 2 - t) < Math.abs(times[best] + data.step_s / 2 - t)) best = i;
-      });
-      if (best < 0) return;
-      cross.setAttribute("x1", middle(best));
-      cross.setAttribute("x2", middle(best));
-      cross.setAttribute("visibility", "visible");
-      const value = values[best] === null ? "not known" : what.format(values[best]);
-      reading.textContent = moment.format(times[best] * 1000) + ": " + value + ", " + columns.state[best];
+
+    function tell(k) {
+      const i = index[k];
+      if (i === null) return moment.format(rows[0][k] * 1000) + ": nothing recorded";
+      const value = data.columns[what.value][i];
+      return moment.format(data.columns.time_s[i] * 1000) + ": " + (value === null ? "not known" : what.format(value)) + ", " + data.columns.state[i];
     }
-    svg.addEventListener("pointermove", (event) => {
-      pointers.set(figure, event.offsetX);
-      read(event.offsetX);
-    });
-    svg.addEventListener("pointerleave", () => {
-      pointers.delete(figure);
-      cross.setAttribute("visibility", "hidden");
-      reading.textContent = summary;
-    });
-    // Drawn anew under a finger that rests.
-    if (pointers.has(figure)) read(pointers.get(figure));
+    listen(figure, tell, summary, index.length);
+
+    const first = data.columns.time_s[0];
+    // A record that is younger than the span fills the width all the same.
+    const from = first === undefined ? data.from_s : Math.max(data.from_s, Math.min(first, data.until_s - 30 * data.step_s));
+    const line = colour("--link");
+    const quiet = { stroke: "transparent", width: 0, points: { show: false } };
+    const series = [{}, { stroke: line, width: 1.6, points: { show: known.length < 3, size: 4, fill: line } }];
+    if (what.low) series.push(quiet, quiet);
+    const decades = known.length === 0 ? [1, 10] : [10 ** Math.floor(Math.log10(Math.max(Math.min(...all), 1))), 10 ** Math.ceil(Math.log10(Math.max(...all, 2)))];
+    const options = cursor(figure);
+    put(figure, {
+      ...options,
+      hooks: { ...options.hooks, draw: [strip(data)] },
+      tzDate: (t) => window.uPlot.tzDate(new Date(t * 1000), zone),
+      scales: {
+        x: { range: [from, data.until_s] },
+        y: what.log ? { distr: 3, range: decades } : { range: (u, low, high) => aired(low, high, what.least) },
+      },
+      axes: [
+        axis(28, (u, ticks, i, space, step) => ticks.map((t) => (step < 86400 ? hour : day).format(t * 1000))),
+        { ...axis(70, (u, ticks, i, space, step) => ticks.map((value) => (value === null ? "" : what.format(value, what.log ? value : step)))), ...(what.whole ? { incrs: [1, 2, 5, 10] } : {}) },
+      ],
+      series,
+      bands: what.low ? [{ series: [2, 3], fill: line + "33" }] : [],
+    }, rows);
   }
 
-  window.chart = { draw, niceStep };
+  // ---- over averaging time ----
+
+  // data: {served, crystal}: lists of {tau_s, deviation, intervals}
+  function stability(figure, data) {
+    const LEAST = 3;
+    frame(figure, "Allan deviation");
+    const lists = [data.served, data.crystal].map((points) => new Map(points.filter((each) => each.intervals >= LEAST && each.deviation > 0).map((each) => [each.tau_s, each])));
+    const taus = [...new Set(lists.flatMap((points) => [...points.keys()]))].sort((a, b) => a - b);
+    const columns = lists.map((points) => taus.map((tau) => (points.has(tau) ? points.get(tau).deviation : null)));
+    const all = columns.flat().filter((value) => value !== null);
+    const names = ["served clock", "bare crystal"];
+    const least = columns[1].reduce((best, value, i) => (value !== null && (best < 0 || value < columns[1][best]) ? i : best), -1);
+    const summary = taus.length === 0 ? "comes some seconds after the first lock"
+      : least < 0 ? "the crystal is not known yet" : "the crystal is steadiest over " + taus[least] + " s: " + columns[1][least].toExponential(1);
+    listen(figure, (i) => taus[i] + " s: " + columns.map((column, k) => names[k] + " " + (column[i] === null ? "not known" : column[i].toExponential(1))).join(", "), summary, taus.length);
+    const decades = (values) => (values.length === 0 ? [1, 10] : [10 ** Math.floor(Math.log10(Math.min(...values))), 10 ** Math.ceil(Math.log10(Math.max(...values) * 1.01))]);
+    const power = (value) => (value === null ? "" : value >= 1 ? String(value) : "1e" + Math.round(Math.log10(value)));
+    put(figure, {
+      ...cursor(figure),
+      scales: { x: { time: false, distr: 3, range: decades(taus) }, y: { distr: 3, range: decades(all) } },
+      axes: [
+        axis(28, (u, ticks) => ticks.map((value) => (value === null ? "" : value >= 1000 ? value / 1000 + "000 s" : value + " s"))),
+        axis(70, (u, ticks) => ticks.map(power)),
+      ],
+      series: [
+        {},
+        { stroke: colour("--good"), width: 2, points: { show: true, size: 6, fill: colour("--good") } },
+        { stroke: colour("--link"), width: 2, dash: [7, 4], points: { show: true, size: 6, fill: colour("--link") } },
+      ],
+    }, [taus, ...columns]);
+  }
+
+  window.chart = { overTime, stability };
 })();

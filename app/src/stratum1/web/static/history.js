@@ -21,7 +21,7 @@
 
   const CHARTS = [
     { title: "Offset of the pulse, mean and extremes", value: "offset_ns", low: "offset_min_ns", high: "offset_max_ns", format: span, least: 20 },
-    { title: "Jitter", value: "jitter_ns", format: span, least: 20 },
+    { title: "Jitter of the pulse", value: "jitter_ns", format: span, least: 20 },
     { title: "Error bound", value: "bound_ns", format: span, log: true },
     { title: "Frequency of the oscillator", value: "frequency_ppm", format: fixed(3, "ppm"), least: 0.002 },
     { title: "Temperature", value: "temperature_c", format: fixed(1, "°C"), least: 0.5 },
@@ -34,24 +34,36 @@
   } catch {
     zone = "UTC";
   }
-  const figures = CHARTS.map(() => {
+  function figureIn(place) {
     const figure = document.createElement("figure");
     figure.className = "chart";
-    box.append(figure);
+    place.append(figure);
     return figure;
-  });
+  }
+
+  if (window.uPlot === undefined) {
+    document.getElementById("no-charts").hidden = false;
+    return;
+  }
+  const figures = CHARTS.map(() => figureIn(box));
+  const stability = figureIn(document.getElementById("stability"));
   let data = null;
+  let deviations = null;
 
   function draw() {
-    if (data !== null) CHARTS.forEach((what, i) => window.chart.draw(figures[i], data, what, zone));
+    if (data !== null) CHARTS.forEach((what, i) => window.chart.overTime(figures[i], data, what, zone));
+    if (deviations !== null) window.chart.stability(stability, deviations);
+  }
+
+  async function fetched(url) {
+    const answer = await fetch(url, { cache: "no-store" });
+    return answer.ok ? answer.json() : null;
   }
 
   async function load() {
     if (document.hidden) return;
     try {
-      const answer = await fetch(box.dataset.history, { cache: "no-store" });
-      if (!answer.ok) return;
-      data = await answer.json();
+      [data, deviations] = [(await fetched(box.dataset.history)) || data, (await fetched(box.dataset.stability)) || deviations];
     } catch {
       return; // The next round asks again.
     }
@@ -65,6 +77,7 @@
       draw();
     }
   }).observe(box);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   document.addEventListener("visibilitychange", load);
   load();
   setInterval(load, { hour: 10000, day: 60000, month: 600000 }[box.dataset.span]);
