@@ -227,7 +227,7 @@ class Upstream:
     poll_s: int = option(64, "Time between two questions to the same server.", minimum=64, maximum=1024, unit="s")
     on_disagreement: str = option(
         "alarm",
-        "What happens when at least two of them agree with each other and not with this box: an alarm, or also holdover.",
+        "What happens when at least two of them agree with each other and not with this box: alarm, or also holdover.",
         choices=("alarm", "holdover"),
     )
 

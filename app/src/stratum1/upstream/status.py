@@ -78,7 +78,7 @@ class Server:
     """There and back."""
     jitter_ns: int | None = None
     distance_ns: int | None = None
-    """The server's time is within `offset_ns` +- this of ours, if the server is right (root distance, RFC 5905 11.2)."""
+    """The server's time is `offset_ns` +- this ahead of ours, if the server is right (root distance, RFC 5905 11.2)."""
     root_delay_ns: int = 0
     root_dispersion_ns: int = 0
 
@@ -153,7 +153,8 @@ def _parse(content: Any) -> Upstream:
         raise ValueError("another format")
     servers = tuple(Server(**{**row, "tally": Tally(row["tally"])}) for row in content.pop("servers"))
     found = Upstream(**{**content, "verdict": Verdict(content["verdict"]), "servers": servers})
-    for item in (found, *servers):
+    items: tuple[Upstream | Server, ...] = (found, *servers)
+    for item in items:
         for field in dataclasses.fields(item):
             _check(str(field.type), getattr(item, field.name))
     return found
