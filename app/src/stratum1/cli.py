@@ -29,6 +29,7 @@ VERBS = {
     "receiver": Verb("stratum1.receiver.prepare", "find the speed of a GPS receiver and set it up; then become gpsd"),
     "timekeeper": Verb("stratum1.timekeeper", "process: pulses and labels to time"),
     "responder": Verb("stratum1.responder", "process: answers NTP"),
+    "upstream": Verb("stratum1.monitor", "process: compares the time with other servers, follows none"),
     "panel": Verb("stratum1.panel.main", "process: draws the panel"),
     "wall": Verb("stratum1.panel.screen", "process: draws the studio clock on a screen"),
     "web": Verb("stratum1.web", "process: serves the page"),
