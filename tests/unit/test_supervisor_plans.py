@@ -156,14 +156,35 @@ def test_other_receiver_settings_start_gpsd_anew(paths: Paths) -> None:
 
 def test_each_process_is_a_verb_of_this_very_program(paths: Paths) -> None:
     names = [child.name for child in plans(paths).children(lambda text: None)]
-    assert names == ["gpsd", "timekeeper", "responder", "web", "panel", "wall"]
+    assert names == ["gpsd", "timekeeper", "responder", "web", "upstream", "panel", "wall"]
 
 
-@pytest.mark.parametrize("name", ["panel", "wall"])
+@pytest.mark.parametrize("name", ["upstream", "panel", "wall"])
 def test_what_is_switched_off_is_not_started(paths: Paths, name: str) -> None:
     display = child(plans(paths, panel__device="none", panel__wall=False), name)
     display.turn(0.0)
     assert (display.state, display.pid) == (State.OFF, None)
+
+
+def test_upstream_servers_are_told_as_arguments_and_others_start_it_anew(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stratum1.supervisor.child.spawn", lambda argv, *_: started.append(argv) or 4_000_000)
+    monkeypatch.setattr(os, "waitid", lambda *_: None)
+    monkeypatch.setattr(os, "killpg", lambda pid, number: ended.append(number))
+    started: list[list[bytes]] = []
+    ended: list[int] = []
+    plan = plans(paths, upstream__servers=["ntp1.example.org", "192.0.2.1"], upstream__poll_s=128)
+    upstream = child(plan, "upstream")
+    upstream.turn(0.0)
+    assert started[0][-5:] == [b"upstream", b"--poll", b"128", b"ntp1.example.org", b"192.0.2.1"]
+    upstream.turn(0.1)
+    plan.settings = plan.settings.changed("ntp.port", 3000)
+    upstream.turn(0.2)
+    assert ended == []
+    plan.settings = plan.settings.changed("upstream.servers", ["192.0.2.2"])
+    upstream.turn(0.3)
+    assert ended == [signal.SIGTERM]
 
 
 # Folders

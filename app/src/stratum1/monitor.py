@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The `stratum1 upstream` process: asks the servers of `upstream.servers` and writes what they say (see upstream/)."""
+"""The `stratum1 upstream` process: asks other servers and writes what they say (see upstream/)."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from types import FrameType
 
 from stratum1 import upstream
 from stratum1.heartbeat import Heartbeat
 from stratum1.paths import Paths
-from stratum1.settings import load
 from stratum1.upstream.monitor import Monitor
 from stratum1.upstream.network import UdpNetwork
 from stratum1.upstream.served import TrackingClock
 
-USAGE = """usage: stratum1 upstream
+USAGE = """usage: stratum1 upstream [--poll SECONDS] SERVER...
 
-Compares the served time with the servers that the setting upstream.servers names, and never follows them.
-Folders: STRATUM1_RUN and STRATUM1_DATA in the environment. It takes no options."""
+Compares the served time with other NTP servers, given by name or address, and never follows them; what they say is
+written to upstream.json in STRATUM1_RUN. As a service the supervisor starts it with the settings of [upstream]."""
 
 BEAT_NS = 4_000_000_000
+LEAST_POLL_S, MOST_POLL_S = 64, 1024
 FAILED = 2
 
 
@@ -33,34 +34,22 @@ def say(text: str) -> None:
 
 
 class Process:
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, names: Sequence[str], poll_s: int) -> None:
         self._paths = paths
         self._ending = False
-        self._reloading = False
         self._verdict = upstream.Verdict.WAITING
         self._network = UdpNetwork()
-        self._settings = self._load()
-        self._monitor = self._new()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+        self._monitor = Monitor(names, poll_s, TrackingClock(paths.tracking), self._network, self._tell)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        # Other settings are other arguments, with which the supervisor starts us anew.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._signals, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGHUP:
-            self._reloading = True
-        else:
-            self._ending = True
-
-    def _load(self) -> tuple[tuple[str, ...], int]:
-        loaded = load(self._paths.settings)
-        if loaded.problem:
-            say(loaded.problem)
-        return loaded.settings.upstream.servers, loaded.settings.upstream.poll_s
-
-    def _new(self) -> Monitor:
-        names, poll_s = self._settings
-        return Monitor(names, poll_s, TrackingClock(self._paths.tracking), self._network, self._tell)
+    def _on_stop(self, number: int, frame: FrameType | None) -> None:
+        self._ending = True
 
     def _tell(self, news: upstream.Upstream) -> None:
         upstream.write(self._paths, news)
@@ -71,8 +60,6 @@ class Process:
     def run(self) -> int:
         heartbeat = Heartbeat()
         while not self._ending:
-            if self._reloading:
-                self._reload()
             due = self._monitor.turn()
             heartbeat.beat()
             now = time.monotonic_ns()
@@ -90,17 +77,16 @@ class Process:
         with contextlib.suppress(BlockingIOError):
             os.read(self._signals, 64)
 
-    def _reload(self) -> None:
-        self._reloading = False
-        settings = self._load()
-        if settings != self._settings:
-            self._settings = settings
-            self._monitor.close()
-            self._monitor = self._new()
-
 
 def main(argv: list[str]) -> int:
-    if argv:
-        print(USAGE, file=sys.stdout if argv[0] in ("-h", "--help") else sys.stderr)
-        return 0 if argv[0] in ("-h", "--help") else FAILED
-    return Process(Paths.from_environment()).run()
+    if argv[:1] in (["-h"], ["--help"]):
+        print(USAGE)
+        return 0
+    poll, names = (argv[1], argv[2:]) if argv[:1] == ["--poll"] and len(argv) > 1 else (str(LEAST_POLL_S), argv)
+    if not names or any(name.startswith("-") for name in names):
+        print(USAGE, file=sys.stderr)
+        return FAILED
+    if not poll.isdecimal() or not LEAST_POLL_S <= int(poll) <= MOST_POLL_S:
+        say(f"--poll: {poll!r} is no interval, want {LEAST_POLL_S} to {MOST_POLL_S} seconds")
+        return FAILED
+    return Process(Paths.from_environment(), names, int(poll)).run()

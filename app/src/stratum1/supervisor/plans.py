@@ -35,7 +35,11 @@ class Plans:
         environ = {"MALLOC_ARENA_MAX": "1", **os.environ, **self.paths.environment()}
 
         def ours(
-            name: str, *capabilities: int, devices: Iterable[str] = (), wanted: Callable[[], bool] = lambda: True
+            name: str,
+            *capabilities: int,
+            devices: Iterable[str] = (),
+            wanted: Callable[[], bool] = lambda: True,
+            arguments: Callable[[], tuple[str, ...]] = tuple,
         ) -> Child:
             def launch() -> Launch:
                 if not wanted():
@@ -43,10 +47,10 @@ class Plans:
                 account = accounts.account((accounts.OURS,), *capabilities)
                 found = [device for pattern in devices for device in sorted(self.paths.dev.glob(pattern))]
                 # -P: the folder it happens to be started in is no place to import from.
-                argv = (sys.executable, "-P", "-m", "stratum1", name)
+                argv = (sys.executable, "-P", "-m", "stratum1", name, *arguments())
                 return Launch(argv, accounts.with_devices(account, found))
 
-            return Child(name, launch, environ, say, key=wanted)
+            return Child(name, launch, environ, say, key=lambda: (wanted(), arguments()))
 
         keeping_time = (accounts.CAP_SYS_TIME, accounts.CAP_SYS_NICE, accounts.CAP_IPC_LOCK)
         answering = (accounts.CAP_NET_BIND_SERVICE, accounts.CAP_SYS_NICE, accounts.CAP_IPC_LOCK)
@@ -55,9 +59,15 @@ class Plans:
             ours("timekeeper", *keeping_time, devices=("pps*",)),
             ours("responder", *answering),
             ours("web", accounts.CAP_NET_BIND_SERVICE),
+            ours("upstream", wanted=lambda: bool(self.settings.upstream.servers), arguments=self.upstream),
             ours("panel", devices=("i2c-*", "gpiochip*"), wanted=lambda: self.settings.panel.device != "none"),
             ours("wall", devices=("fb*",), wanted=lambda: self.settings.panel.wall),
         ]
+
+    def upstream(self) -> tuple[str, ...]:
+        """Told what of the settings it needs, that small process does without the whole of them."""
+        settings = self.settings.upstream
+        return "--poll", str(settings.poll_s), *settings.servers
 
     # gpsd
 

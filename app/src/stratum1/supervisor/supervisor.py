@@ -72,6 +72,7 @@ class Supervisor:
             self.paths.tracking,
             self.paths.receiver_status,
             self.paths.responder_counters,
+            self.paths.upstream_status,
             self.paths.order,
         ):
             # Of an earlier run, perhaps before a restart of the machine: nobody may take it for ours.

@@ -7,8 +7,8 @@ and who cannot see it cannot forge an answer.
 
 from __future__ import annotations
 
-import ipaddress
 import os
+import socket
 import struct
 from dataclasses import dataclass
 from importlib import import_module
@@ -98,14 +98,14 @@ def refid_text(answer: Answer) -> str:
     """As ntpq shows it: the clock's name from stratum 1, an address beyond (of IPv6 a hash that looks like one)."""
     if answer.stratum <= 1:
         return "".join(chr(byte) if 32 < byte < 127 else "" for byte in answer.refid)
-    return str(ipaddress.IPv4Address(answer.refid))
+    return socket.inet_ntoa(answer.refid)
 
 
 def refid_of(address: str) -> bytes:
     """What stands in the reference id of who takes its time from `address` (section 7.3)."""
-    packed = ipaddress.ip_address(address).packed
-    if len(packed) == 4:
-        return packed
+    if ":" not in address:
+        return socket.inet_aton(address)
+    packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
     # Not by hashlib, which would load the whole of libcrypto for these sixteen bytes.
     digest: bytes = import_module("_md5").md5(packed).digest()
     return digest[:4]
