@@ -58,7 +58,9 @@ def start(paths: Paths) -> Iterator[Start]:
 
 
 def choose(paths: Paths, port: int, address: str = "::") -> None:
-    paths.settings.write_text(f'version = 1\n[web]\nport = {port}\naddress = "{address}"\n', encoding="utf-8")
+    paths.settings.write_text(
+        f'version = 1\n[web]\nport = {port}\naddress = "{address}"\nhttps = "off"\n', encoding="utf-8"
+    )
 
 
 def get(host: str, port: int, path: str) -> tuple[int, str]:

@@ -35,6 +35,7 @@ LONGEST_SOCKET_PATH = 100
 CHOICES = {
     "ntp.port": 11123,
     "web.port": 8080,
+    "web.https_port": 8443,
     "receiver.gpsd_port": 12947,
     "timekeeper.steer": "none",
     "panel.device": "picture",

@@ -271,6 +271,12 @@ class Panel:
 class Web:
     address: str = option("::", "Address on which the page is served; :: is every address.", check=_address)
     port: int = option(80, "TCP port of the page.", minimum=1, maximum=65535)
+    https: str = option(
+        "on",
+        "Encrypted pages: off, on beside plain ones, or only, where plain ones lead to them.",
+        choices=("off", "on", "only"),
+    )
+    https_port: int = option(443, "TCP port of the encrypted pages.", minimum=1, maximum=65535)
 
 
 @dataclass(frozen=True, slots=True)

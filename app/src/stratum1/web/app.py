@@ -76,7 +76,7 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
         }
 
     guard = login.Guard(app, box)
-    headers.install(app)
+    headers.install(app, box)
     app.register_blueprint(status.room(box))
     app.register_blueprint(graphs.room(box))
     app.register_blueprint(sources.room(box))

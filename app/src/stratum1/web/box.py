@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,25 @@ from stratum1.web.trial import Trial
 from stratum1.words import Status, describe
 
 
+@dataclass(slots=True)
+class Tls:
+    """The encrypted pages, as far as there are any."""
+
+    port: int | None = None
+    """None while they are not served."""
+    context: ssl.SSLContext | None = None
+    """What new connections are made with; it may be given another certificate."""
+    problem: str = ""
+    """One line on why there are none, although the settings want them."""
+
+
 class Box:
     """Read by all worker threads at once; `reload` swaps the settings in place."""
 
     def __init__(self, paths: Paths, settings: Settings | None = None) -> None:
         self.paths = paths
         self.trial = Trial(paths)
+        self.tls = Tls()
         self.history = History(paths)
         self.counters = Counting(paths.responder_counters)
         self._reader = TrackingReader(paths.tracking)

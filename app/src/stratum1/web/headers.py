@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, redirect, request
+from flask.sessions import SecureCookieSessionInterface
+
+from stratum1.web.box import Box
+from stratum1.web.guide import host_of
 
 POLICY = "; ".join(
     (
@@ -44,5 +48,30 @@ def _add(response: Response) -> Response:
     return response
 
 
-def install(app: Flask) -> None:
+class Cookies(SecureCookieSessionInterface):
+    """Sessions of encrypted pages are never sent in the clear, and have a name of their own: a browser that holds a
+    secure cookie lets no plain page set one of the same name."""
+
+    def get_cookie_name(self, app: Flask) -> str:
+        return f"__Host-{super().get_cookie_name(app)}" if request.is_secure else super().get_cookie_name(app)
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.is_secure
+
+
+def _lead_to_encrypted(box: Box) -> Response | None:
+    """Only while they are really served: who can reach one page alone must reach that."""
+    if box.settings.web.https != "only" or box.tls.port is None or request.is_secure or request.path == "/healthz":
+        return None
+    host = host_of(request.host)
+    if request.method not in ("GET", "HEAD") or host is None:
+        abort(403, "This box takes nothing in the clear: open its page by https.")
+    name = f"[{host}]" if ":" in host else host
+    port = "" if box.tls.port == 443 else f":{box.tls.port}"
+    return redirect(f"https://{name}{port}{request.full_path.rstrip('?')}", 308)  # type: ignore[return-value]
+
+
+def install(app: Flask, box: Box) -> None:
+    app.session_interface = Cookies()
+    app.before_request(lambda: _lead_to_encrypted(box))
     app.after_request(_add)

@@ -14,14 +14,17 @@ class ListenError(Exception):
     """One line: what is wrong and what would help."""
 
 
-def listen(address: str, port: int) -> socket.socket:
-    """A TCP socket that listens on `address`; `::` takes IPv4 too and means 0.0.0.0 on a machine without IPv6."""
+def listen(address: str, port: int, setting: str = "web.port") -> socket.socket:
+    """A TCP socket that listens on `address`; `::` takes IPv4 too and means 0.0.0.0 on a machine without IPv6.
+
+    ListenError names the `setting` that chooses the port.
+    """
     try:
         return _open(address, port)
     except OSError as error:
         if address == "::" and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT):
-            return listen("0.0.0.0", port)
-        raise ListenError(_why(error, address, port)) from None
+            return listen("0.0.0.0", port, setting)
+        raise ListenError(_why(error, address, port, setting)) from None
 
 
 def _open(address: str, port: int) -> socket.socket:
@@ -42,11 +45,11 @@ def _open(address: str, port: int) -> socket.socket:
     return server
 
 
-def _why(error: OSError, address: str, port: int) -> str:
+def _why(error: OSError, address: str, port: int, setting: str) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"TCP port {port} is taken by another program: stop that program or set web.port to a free port"
+        return f"TCP port {port} is taken by another program: stop that program or set {setting} to a free port"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"no permission to open TCP port {port}: start as root or set web.port to 1024 or more"
+        return f"no permission to open TCP port {port}: start as root or set {setting} to 1024 or more"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"web.address {address} is no address of this machine: set it to one of its own, or to ::"
     return f"cannot listen on {address} port {port}: {error.strerror}"

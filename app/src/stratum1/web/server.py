@@ -10,19 +10,15 @@ import sys
 import threading
 from types import FrameType
 
-from waitress import create_server
-
 from stratum1.heartbeat import Heartbeat
 from stratum1.paths import Paths
-from stratum1.web.app import LARGEST_FORM, app_of
 from stratum1.web.box import Box
+from stratum1.web.doors import Doors
 from stratum1.web.life import Life
 from stratum1.web.listen import ListenError, listen
 from stratum1.web.recorder import Recorder
 from stratum1.web.trial import TRIAL_S
 
-STREAMS = 6
-WORKERS = 4
 LAST_WORD_S = 2.0
 """A worker that is still busy so long after SIGTERM is left behind."""
 
@@ -41,21 +37,7 @@ def serve(argv: list[str]) -> int:
     except ListenError as error:
         _say(str(error))
         return 0 if _go_back(box) else 2
-    server = create_server(
-        app_of(box, streams=STREAMS),
-        sockets=[sock],
-        threads=WORKERS + STREAMS,
-        connection_limit=200,
-        channel_timeout=30,
-        cleanup_interval=10,
-        max_request_header_size=16_384,
-        max_request_body_size=LARGEST_FORM,
-        inbuf_overflow=LARGEST_FORM * 2,
-        outbuf_high_watermark=1 << 20,
-        asyncore_use_poll=True,
-        clear_untrusted_proxy_headers=True,
-        ident=None,
-    )
+    doors = Doors(box, sock)
     recorder = Recorder(box)
     box.closing.append(recorder.stop)
     life = Life(sock.getsockname()[:2], Heartbeat())
@@ -81,7 +63,7 @@ def serve(argv: list[str]) -> int:
         box.trial.watch(TRIAL_S, lambda: os.kill(os.getpid(), signal.SIGHUP))
     recorder.start()
     life.start()
-    server.run()  # returns on SystemExit
+    doors.run()  # returns on SystemExit
     life.stop()
     return 0
 
