@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import stat
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -99,7 +98,6 @@ class TestIdentity:
         assert "hostname clock" in box.called
 
     def test_everything_is_made_once(self, box: Box) -> None:
-        need("openssl")
         box.write("sys/class/net/eth0/address", "02:00:00:00:be:ef\n")
         box.run("S22identity")
         first = {path.name: path.read_bytes() for path in (box.root / "data/identity").iterdir()}
@@ -109,27 +107,6 @@ class TestIdentity:
         assert {path.name: path.read_bytes() for path in (box.root / "data/identity").iterdir()} == first
         assert first["tag"] == b"beef"
         assert first["machine-id"] == b"0123456789abcdef0123456789abcdef\n"
-
-    def test_certificate_names_the_box_and_its_key_is_secret(self, box: Box) -> None:
-        need("openssl")
-        box.write("proc/device-tree/serial-number", "10000000abcd1234\0")
-        box.run("S22identity")
-        identity = box.root / "data/identity"
-        said = subprocess.run(
-            ["openssl", "x509", "-in", str(identity / "tls.crt"), "-noout", "-ext", "subjectAltName"],
-            capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
-        assert "DNS:stratum1-1234.local" in said
-        assert stat.S_IMODE((identity / "tls.key").stat().st_mode) == 0o600
-        assert not list(identity.glob("*.new"))
-
-    def test_new_name_gets_a_new_certificate(self, box: Box) -> None:
-        need("openssl")
-        box.run("S22identity")
-        before = (box.root / "data/identity/tls.crt").read_bytes()
-        box.write("data/stratum1/stratum1.toml", '[system]\nname = "clock"\n')
-        box.run("S22identity")
-        assert (box.root / "data/identity/tls.crt").read_bytes() != before
 
     def test_calendar_is_raised_to_the_date_of_the_image_and_never_put_back(self, box: Box) -> None:
         box.answer("date", "1500000000")

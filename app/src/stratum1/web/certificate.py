@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -18,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from stratum1 import safefile
+from stratum1.settings.schema import System
 
 DAYS = 824
 """Browsers of Apple believe no certificate that is good for more than 825 days, not even one that its owner trusts."""
@@ -60,6 +62,13 @@ def _openssl(arguments: Iterable[str], given: str) -> str:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         raise CertificateError(f"openssl refuses: {lines[0]}")
     return done.stdout
+
+
+def host_name(chosen: str) -> str:
+    """How the network calls this machine: as the settings say, or else as its start scripts named it."""
+    called = socket.gethostname().partition(".")[0]
+    plain = re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", called)
+    return called if chosen == System().name and plain else chosen
 
 
 def make(name: str, addresses: Iterable[str]) -> bytes:

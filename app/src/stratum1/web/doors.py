@@ -100,7 +100,7 @@ def prepare(box: Box) -> ssl.SSLContext:
     path = box.paths.tls_certificate
     # Addresses that come and go would have it made anew all the time: those of now, and not the link-local ones.
     addresses = [each.text for each in own_addresses() if not each.address.is_link_local]
-    certificate.ensure(path, box.settings.system.name, addresses, datetime.now(UTC))
+    certificate.ensure(path, certificate.host_name(box.settings.system.name), addresses, datetime.now(UTC))
     context = certificate.server_context()
     certificate.use(context, path)
     return context
