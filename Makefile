@@ -8,7 +8,7 @@ VM := tests/system/vm
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run lint test peers emulate system-test bench-footprint bench-discipline bench-responder soak fuzz \
-	image flash image-qemu menuconfig savedefconfig legal-info sbom screens clean
+	image flash bundle image-qemu menuconfig savedefconfig legal-info sbom screens clean
 
 help: ## list the targets
 	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+).*:.*## /\1\t/' | expand -t 20
@@ -64,6 +64,9 @@ image: ## build the card image with Buildroot -> build/image/ (two hours the fir
 
 flash: ## write the newest card image: make flash DEVICE=/dev/sdX (it asks first)
 	@scripts/flash.sh "$(or $(IMAGE),$(lastword $(sort $(wildcard build/image/stratum1-*.img.xz))))" "$(DEVICE)"
+
+bundle: ## make a signed update of the image that was built -> build/image/stratum1-VERSION.update
+	@scripts/image.sh bundle
 
 image-qemu: ## build the same user space for QEMU's virt board -> build/image/qemu/
 	@scripts/image.sh qemu

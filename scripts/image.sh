@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Build the card image with the pinned Buildroot:  image.sh [image|qemu|source|menuconfig|savedefconfig|legal-info|sbom]
+# Build the card image with the pinned Buildroot:  image.sh [image|qemu|bundle|source|menuconfig|savedefconfig|legal-info|sbom]
 #
 #   image (default)   build/image/stratum1-VERSION.img with .xz, .sha256, .bmap, bill of materials, licences
 #   qemu              the same user space for QEMU's virt board: build/image/qemu/
+#   bundle            what was built as a signed update: build/image/stratum1-VERSION.update
 #   the others        pass through to Buildroot's own targets
 #
 # BUILDROOT_DIR   a Buildroot that is already there (the pinned commit is still wanted)
@@ -77,6 +78,9 @@ progress() {
 }
 
 build() {
+	# An absolute path, for post-build.sh runs elsewhere.
+	"$top/scripts/bundle.py" public "$images/update.pem" || die "no key to sign updates with"
+	export STRATUM1_UPDATE_PUBLIC="$images/update.pem"
 	log=$images/build-$board.log
 	# What the program was built from last time is not asked for; it is built from what lies here now.
 	[ ! -d "$output/build" ] || buildroot stratum1-dirclean
@@ -111,6 +115,16 @@ publish() {
 	ls -lh "$images"
 }
 
+bundle() {
+	name=stratum1-$version
+	[ "$board" = rpi64 ] || name=$name-$board
+	"$top/scripts/bundle.py" make "$output/images" "$images/$name.update"
+}
+
+if [ "$verb" = bundle ]; then
+	bundle
+	exit
+fi
 need_tools
 get_buildroot
 case $verb in
@@ -144,5 +158,5 @@ sbom)
 	configure
 	bill_of_materials "$images/stratum1-$version.cdx.json"
 	;;
-*) die "no verb '$verb'; want image, qemu, source, menuconfig, savedefconfig, legal-info or sbom" ;;
+*) die "no verb '$verb'; want image, qemu, bundle, source, menuconfig, savedefconfig, legal-info or sbom" ;;
 esac

@@ -11,13 +11,25 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$external/app/pyproject.toml")
 # its release. Either way the same tree gives the same image.
 date=$(git -C "$external" log -1 --format=%ct 2> /dev/null || echo "${SOURCE_DATE_EPOCH:-$(date +%s)}")
 echo "$date" > "$TARGET_DIR/etc/build-date"
+# An update is taken only by the kind of board that it was made for.
+if grep -q '^BR2_PACKAGE_RPI_FIRMWARE=y' "$BR2_CONFIG"; then board=rpi64; else board=qemu; fi
 cat > "$TARGET_DIR/usr/lib/os-release" <<RELEASE
 NAME="stratum1"
 ID=stratum1
+VARIANT_ID=$board
 VERSION_ID=$version
 PRETTY_NAME="stratum1 $version"
 RELEASE
 ln -sfn ../usr/lib/os-release "$TARGET_DIR/etc/os-release"
+
+# The public half of the key that updates are signed with; a system built without one takes none.
+mkdir -p "$TARGET_DIR/usr/share/stratum1"
+rm -f "$TARGET_DIR/usr/share/stratum1/update.pem"
+if [ -n "${STRATUM1_UPDATE_PUBLIC:-}" ]; then
+	install -m 644 "$STRATUM1_UPDATE_PUBLIC" "$TARGET_DIR/usr/share/stratum1/update.pem"
+else
+	echo "no key for updates was given: this system will take none"
+fi
 
 # gpsd's own start script knows another serial port and no -n; the supervisor starts gpsd.
 rm -f "$TARGET_DIR"/etc/init.d/S*gpsd

@@ -231,7 +231,7 @@ def test_init_keeps_one_thing_running_and_nobody_logs_in() -> None:
 def test_appliance_is_ended_before_its_data_is_unmounted() -> None:
     text = (ROOTFS / "etc/inittab").read_text(encoding="utf-8")
     order = [line.rsplit(":", 1)[1] for line in text.splitlines() if ":shutdown:" in line]
-    assert order == ["/usr/libexec/stratum1/stop", "/etc/init.d/rcK", "/bin/umount -a -r"]
+    assert order == ["/usr/libexec/stratum1/stop", "/etc/init.d/rcK", "/usr/libexec/stratum1/restart"]
 
 
 def test_only_ram_is_mounted_to_be_written() -> None:

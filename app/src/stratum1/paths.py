@@ -92,8 +92,18 @@ class Paths:
         return self.run / "panel.png"
 
     @property
+    def update_bundle(self) -> Path:
+        """Where the page puts what was uploaded, for the order `update`."""
+        return self.data / "update.bundle"
+
+    @property
+    def update_status(self) -> Path:
+        """JSON: how far the update is, or why it failed."""
+        return self.run / "update.json"
+
+    @property
     def order(self) -> Path:
-        """One word for the supervisor from who may not do it: reboot."""
+        """One word for the supervisor from who may not do it: reboot, update, rollback."""
         return self.run / "order"
 
     @property

@@ -24,6 +24,7 @@ from stratum1.supervisor.files import write_json
 from stratum1.supervisor.log import Log
 from stratum1.supervisor.plans import Plans
 from stratum1.supervisor.receiver_watch import PERIOD_S, ReceiverWatch
+from stratum1.supervisor.renewal import Renewal
 from stratum1.supervisor.watchdog import Watchdog
 
 TURN_S = 1.0
@@ -35,6 +36,8 @@ FIRST_ANSWER_S = 120.0
 UNFIT_S = 300.0
 """When what the appliance is for has not run for so long, the hardware watchdog may try a restart of the machine."""
 ESSENTIAL = ("timekeeper", "responder")
+PROOF = (*ESSENTIAL, "web")
+"""What a new system must run to be kept: with these it serves, and can be updated again."""
 
 
 class StartError(Exception):
@@ -52,6 +55,7 @@ class Supervisor:
         self._responder = next(child for child in self.children if child.name == "responder")
         self._watch = ReceiverWatch(self._poll_gpsd, paths.receiver_status)
         self.watchdog = watchdog
+        self._renewal = Renewal.of(paths, self.say)
         self._fit_at = time.monotonic()
         self._settings_seen = _look(paths.settings)
         self._keys_seen = _look(self._keys)
@@ -87,6 +91,7 @@ class Supervisor:
             self._check_order()
             self._check_gpsd(now)
             self.feed(now)
+            self._renewal.turn(now, all(child.state is State.RUNNING for child in self.children if child.name in PROOF))
             self._publish()
             self._sleep(wake, min([now + TURN_S, *(child.due() for child in self.children)]))
         self._end(wake)
@@ -148,8 +153,10 @@ class Supervisor:
             self.paths.order.unlink()
         except OSError:
             return
-        if order != "reboot":
-            self.say(f"{self.paths.order}: {order[:40]!r} is no order that is known; want reboot")
+        if order in ("update", "rollback"):
+            self._renewal.order(order)
+        elif order != "reboot":
+            self.say(f"{self.paths.order}: {order[:40]!r} is no order that is known; want reboot, update or rollback")
         elif os.getppid() != 1 or os.geteuid() != 0:
             self.say("a reboot was asked for, but this is no appliance: init has not started it")
         else:
@@ -188,6 +195,7 @@ class Supervisor:
 
     def _end(self, wake: socket.socket) -> None:
         self._watch.stop()
+        self._renewal.end()
         now = time.monotonic()
         for child in self.children:
             child.stop(now)
