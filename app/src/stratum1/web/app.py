@@ -21,6 +21,7 @@ from stratum1.web import (
     configure,
     graphs,
     headers,
+    help,
     login,
     metrics,
     openapi,
@@ -35,6 +36,7 @@ PAGES = (
     ("graphs.view", "History"),
     ("sources.view", "Sources"),
     ("clients.view", "Clients"),
+    ("help.view", "Help"),
     ("studio.view", "Clock"),
     ("configure.view", "Settings"),
 )
@@ -80,6 +82,7 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
     app.register_blueprint(status.room(box))
     app.register_blueprint(graphs.room(box))
     app.register_blueprint(sources.room(box))
+    app.register_blueprint(help.room(box))
     app.register_blueprint(api.room(box, streams))
     app.register_blueprint(check.room(box))
     app.register_blueprint(metrics.room(box))

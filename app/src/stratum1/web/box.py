@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stratum1.history import History
+from stratum1.network import Address, own_addresses
 from stratum1.ntp.counters import Client, Counters, CountersReader
 from stratum1.paths import Paths
 from stratum1.settings import Settings, load
@@ -44,6 +45,7 @@ class Box:
         self.counters = Counting(paths.responder_counters)
         self._reader = TrackingReader(paths.tracking)
         self._lock = threading.Lock()
+        self.addresses: Callable[[], tuple[Address, ...]] = own_addresses
         self.closing: list[Callable[[], None]] = []
         """To be called when the server ends."""
         self.settings = Settings()

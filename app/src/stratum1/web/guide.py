@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from stratum1.network import Address
 
 STANDARD_PORT = 123
 
@@ -53,12 +56,21 @@ def is_private_name(host: str) -> bool:
     return True
 
 
-def recipes(host: str, port: int) -> list[Recipe]:
-    """One recipe for each common client, most used first."""
+def own(addresses: Iterable[Address], version: int) -> str:
+    """The address that others on the network reach this box by; empty without one."""
+    fit = (a.address for a in addresses if a.address.version == version and not a.address.is_link_local)
+    return str(next(fit, ""))
+
+
+def recipes(host: str, port: int, ipv4: str = "", ipv6: str = "") -> list[Recipe]:
+    """One recipe for each common client, most used first; `ipv4` and `ipv6` are the box's own, where it has them."""
     usual = port == STANDARD_PORT
     only = "" if usual else f"This program asks port {STANDARD_PORT} alone; this box now answers on port {port}."
-    chrony_port = "" if usual else f" port {port}"
-    found = [
+    return [*_computers(host, "" if usual else f" port {port}", only), *_networks(host, only, ipv4, ipv6)]
+
+
+def _computers(host: str, chrony_port: str, only: str) -> list[Recipe]:
+    return [
         Recipe(
             "chrony",
             "chrony (Linux)",
@@ -76,16 +88,25 @@ def recipes(host: str, port: int) -> list[Recipe]:
         ),
         Recipe(
             "ntpd",
-            "ntpd, NTPsec (Linux, BSD)",
-            "/etc/ntp.conf, or /etc/ntpsec/ntp.conf",
+            "ntpd (Linux, BSD)",
+            "/etc/ntp.conf",
             f"server {host} iburst",
-            "ntpq -p",
+            "sudo service ntpd restart || sudo service ntp restart\nntpq -p",
+            only,
+        ),
+        Recipe(
+            "ntpsec",
+            "NTPsec (Linux)",
+            "/etc/ntpsec/ntp.conf",
+            f"server {host} iburst",
+            "sudo systemctl restart ntpsec && ntpq -p",
             only,
         ),
         Recipe(
             "windows",
             "Windows",
-            "A terminal opened as administrator",
+            "A terminal opened as administrator. In a domain do it on the controller that is the PDC emulator alone, "
+            "with /reliable:yes added; the others follow by themselves",
             f'w32tm /config /manualpeerlist:"{host},0x8" /syncfromflags:manual /update',
             "w32tm /resync\nw32tm /query /status",
             only,
@@ -99,28 +120,75 @@ def recipes(host: str, port: int) -> list[Recipe]:
             only,
         ),
         Recipe(
-            "dhcp",
-            "Every device at once (DHCP option 42)",
-            "Your router's DHCP page, field NTP server; or dnsmasq.conf",
-            f"dhcp-option=option:ntp-server,{host}" if _is_ipv4(host) else "",
-            "",
-            only
-            if _is_ipv4(host)
-            else "DHCP hands out IPv4 addresses: open this page by the box's IPv4 address to see the line.",
-        ),
-        Recipe(
             "try",
             "Just try it",
             "Terminal; asks once, prints the offset and changes nothing",
             f"chronyd -Q -t 10 'server {host}{chrony_port} iburst'",
         ),
     ]
-    return found
 
 
-def _is_ipv4(host: str) -> bool:
+def _networks(host: str, only: str, ipv4: str, ipv6: str) -> list[Recipe]:
+    """Routers that tell every device at once; they hand out addresses and no names."""
+    four = host if _version(host) == 4 else ipv4
+    six = host if _version(host) == 6 and "%" not in host and not host.lower().startswith("fe8") else ipv6
+    none4 = only if four else "DHCP hands out IPv4 addresses, and this box has none."
+    none6 = only if six else "DHCPv6 hands out IPv6 addresses, and this box has none but link-local ones."
+    return [
+        Recipe(
+            "dhcp",
+            "Every device at once (DHCP option 42)",
+            "Your router's DHCP page, field NTP server: the address below. Or the line in dnsmasq.conf, as on Pi-hole",
+            f"dhcp-option=option:ntp-server,{four}" if four else "",
+            "sudo systemctl restart dnsmasq" if four else "",
+            none4,
+        ),
+        Recipe(
+            "openwrt",
+            "OpenWrt router (option 42)",
+            "A shell on the router",
+            f"uci add_list dhcp.lan.dhcp_option='42,{four}'\nuci commit dhcp" if four else "",
+            "/etc/init.d/dnsmasq restart" if four else "",
+            none4,
+        ),
+        Recipe(
+            "dhcpd",
+            "ISC dhcpd (option 42)",
+            "/etc/dhcp/dhcpd.conf",
+            f"option ntp-servers {four};" if four else "",
+            "sudo systemctl restart isc-dhcp-server" if four else "",
+            none4,
+        ),
+        Recipe(
+            "mikrotik",
+            "MikroTik router (option 42)",
+            "A terminal of the router",
+            f"/ip dhcp-server network set [find] ntp-server={four}" if four else "",
+            "",
+            none4,
+        ),
+        Recipe(
+            "dhcpwindows",
+            "Windows DHCP server (option 42)",
+            "PowerShell opened as administrator on the DHCP server",
+            f"Set-DhcpServerv4OptionValue -OptionId 42 -Value {four}" if four else "",
+            "",
+            none4,
+        ),
+        Recipe(
+            "dhcp6",
+            "Every device at once by DHCPv6 (option 56)",
+            "dnsmasq.conf",
+            f"dhcp-option=option6:ntp-server,[{six}]" if six else "",
+            "sudo systemctl restart dnsmasq" if six else "",
+            none6,
+        ),
+    ]
+
+
+def _version(host: str) -> int:
+    """4 or 6 for an address, 0 for a name."""
     try:
-        ipaddress.IPv4Address(host)
+        return ipaddress.ip_address(host).version
     except ValueError:
-        return False
-    return True
+        return 0

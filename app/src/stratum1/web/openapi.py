@@ -150,7 +150,11 @@ CHECK = record(
     {
         "words": TEXT,
         "port": COUNT,
-        "answers": rows(record({"family": TEXT, "answered": FLAG, "problem": TEXT, "leap": COUNT, "stratum": COUNT})),
+        "answers": rows(
+            record(
+                {"family": TEXT, "address": TEXT, "answered": FLAG, "problem": TEXT, "leap": COUNT, "stratum": COUNT}
+            )
+        ),
     }
 )
 

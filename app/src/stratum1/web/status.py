@@ -6,7 +6,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 
 from stratum1.web.box import Box
-from stratum1.web.guide import host_of, recipes
+from stratum1.web.guide import host_of
 
 HEADLINE_ROWS = frozenset({"State", "Because", "To do", "Progress", "Time", "UTC"})
 """Rows that the head of the page already says."""
@@ -18,12 +18,12 @@ def room(box: Box) -> Blueprint:
     @rooms.get("/")
     def view() -> str:
         said = box.status()
-        host = host_of(request.host) or box.settings.system.name
         return render_template(
             "status.html",
             status=said,
             rows=[row for row in said.rows() if row[0] not in HEADLINE_ROWS],
-            recipes=recipes(host, box.settings.ntp.port),
+            host=host_of(request.host) or box.settings.system.name,
+            port=box.settings.ntp.port,
             zone=box.settings.system.zone,
         )
 
