@@ -70,6 +70,24 @@ class Namespace:
         )
         return done.stdout + done.stderr
 
+    @property
+    def pid(self) -> int:
+        """Of the process that keeps it."""
+        return self._keeper.pid
+
+    def ip(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """iproute2's ip, inside."""
+        environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+        return subprocess.run(
+            [*self.enter, "ip", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+        )
+
     def close(self) -> None:
         self._keeper.kill()
         self._keeper.wait()

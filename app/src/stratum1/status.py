@@ -8,10 +8,11 @@ import json
 import sys
 from typing import Any
 
+from stratum1 import upstream
 from stratum1.paths import Paths
 from stratum1.settings import load
 from stratum1.tracking import TrackingReader
-from stratum1.words import Status, describe
+from stratum1.words import Comparison, Status, compare, describe
 
 NOT_SERVING = 1
 """Exit status when nobody is served, for scripts."""
@@ -27,12 +28,21 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     paths = Paths.from_environment()
     status = read(paths)
+    comparison = compared(paths)
     troubles = children_in_trouble(paths)
     if options.json:
-        json.dump({**status.as_dict(), "processes": _children(paths)}, sys.stdout, indent=2, ensure_ascii=False)
+        news = upstream.read(paths)
+        said = {
+            **status.as_dict(),
+            "upstream": news.as_dict() if news else None,
+            "processes": _children(paths),
+        }
+        json.dump(said, sys.stdout, indent=2, ensure_ascii=False)
         print()
     else:
         rows = [*status.rows(), *(("Process", trouble) for trouble in troubles)]
+        if comparison:
+            rows.append(("Upstream", comparison.headline))
         width = max(len(label) for label, _ in rows)
         for label, text in rows:
             print(f"{label:<{width}}  {text}")
@@ -43,6 +53,11 @@ def read(paths: Paths) -> Status:
     """The status now, in the words of panel and page."""
     reader = TrackingReader(paths.tracking)
     return describe(reader.read(), reader.now(), load(paths.settings).settings.system.zone)
+
+
+def compared(paths: Paths) -> Comparison | None:
+    """What other servers say of this box; None when none are named."""
+    return compare(upstream.read(paths)) if load(paths.settings).settings.upstream.servers else None
 
 
 def children_in_trouble(paths: Paths) -> list[str]:
