@@ -10,16 +10,19 @@ import re
 import struct
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
 
 from stratum1.ntp import counters as layout
-from stratum1.ntp.counters import CountersPage
+from stratum1.ntp.counters import Client, CountersPage
 from stratum1.ntp.verdicts import EXPLAINED, Verdict
 from stratum1.paths import Paths
+from stratum1.settings import Settings
 from stratum1.web import password as rules
 from stratum1.web.app import create_app
+from stratum1.web.client import hardware_address, hints
 
 GOOD = "green teapot rides"
 
@@ -97,3 +100,52 @@ def test_numbers_of_a_silent_responder_are_called_old(
 
 def test_every_reason_has_words() -> None:
     assert EXPLAINED.keys() == set(Verdict)
+
+
+def test_one_client_has_a_page_of_its_own_for_who_is_logged_in(
+    client: FlaskClient, responder: CountersPage, paths: Paths
+) -> None:
+    assert client.get("/clients/192.0.2.77").status_code == 302
+    log_in(client)
+    assert 'href="/clients/192.0.2.77"' in client.get("/clients").text
+    arp = paths.proc / "net" / "arp"
+    arp.parent.mkdir(parents=True)
+    arp.write_text(
+        "IP address       HW type     Flags       HW address            Mask     Device\n"
+        "192.0.2.7        0x1         0x2         dc:a6:32:00:00:07     *        eth0\n"
+        "192.0.2.77       0x1         0x2         dc:a6:32:12:34:56     *        eth0\n"
+    )
+    page = client.get("/clients/192.0.2.77").text
+    for text in ("1003", "3 (0%)", "64.0 s", "dc:a6:32:12:34:56", "it asks as it should"):
+        assert text in page
+    gone = client.get("/clients/192.0.2.78")
+    assert gone.status_code == 404 and "has not asked" in gone.text
+    assert "<script>alert" not in client.get("/clients/<script>alert(1)").text
+
+
+WELL = Client("192.0.2.1", 100, 0, 7000.0, 30.0, 64.0, 4, 3, False, False)
+
+
+@pytest.mark.parametrize(
+    ("client", "words"),
+    [
+        (replace(WELL, dropped=100), ["Nothing that it sent was answered"]),
+        (replace(WELL, dropped=20), ["More than a tenth"]),
+        (replace(WELL, interval_s=0.05, dropped=20), ["more often than 600 times a minute", "64 s is plenty"]),
+        (replace(WELL, mode=1), ["as a peer"]),
+        (replace(WELL, version=1), ["version 1"]),
+        (replace(WELL, version=2, mode=6), []),
+        (replace(WELL, last_s=6000.0), ["fallen silent"]),
+        (WELL, []),
+    ],
+)
+def test_what_stands_out_is_said_with_what_to_do(client: Client, words: list[str]) -> None:
+    found = hints(client, Settings().ntp)
+    assert len(found) == len(words) and all(part in line for part, line in zip(words, found, strict=True))
+
+
+def test_a_table_of_neighbours_that_is_odd_or_missing_tells_nothing(paths: Paths) -> None:
+    assert hardware_address(paths.proc / "net" / "arp", "192.0.2.7") == ""
+    table = paths.data / "arp"
+    table.write_bytes(b"header\n192.0.2.7\n192.0.2.7 0x1 0x0 00:00:00:00:00:00 * eth0\n\xff\xff\n")
+    assert hardware_address(table, "192.0.2.7") == ""

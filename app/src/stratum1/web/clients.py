@@ -6,17 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, abort, jsonify, render_template
 
 from stratum1.ntp.counters import Client, Counters
 from stratum1.ntp.verdicts import EXPLAINED
-from stratum1.timescale import NS_PER_S
 from stratum1.web.box import Box
+from stratum1.web.client import ago, hardware_address, hints, mode_name
+from stratum1.web.client import facts as client_facts
 from stratum1.web.login import Guard
-from stratum1.words import format_duration
 
 SHOWN = 200
-MODES = {1: "symmetric", 3: "client", 6: "control"}
+EVERYBODY = 65_536
 COLUMNS = ("address", "requests", "dropped", "first_s", "last_s", "interval_s", "version", "mode")
 
 
@@ -85,9 +85,6 @@ def csv(clients: list[Client]) -> Iterable[str]:
 def room(box: Box, guard: Guard) -> Blueprint:
     rooms = Blueprint("clients", __name__)
 
-    def ago(seconds: float) -> str:
-        return format_duration(int(seconds * NS_PER_S))
-
     @rooms.get("/clients")
     def view() -> str:
         counters = box.counters.read()
@@ -97,8 +94,21 @@ def room(box: Box, guard: Guard) -> Blueprint:
             facts=facts(counters) if counters else [],
             refusals=refusals(counters) if counters else [],
             clients=box.counters.clients(SHOWN) if guard.known else None,
-            modes=MODES,
+            mode_name=mode_name,
             ago=ago,
+        )
+
+    @rooms.get("/clients/<address>")
+    @guard.only_known
+    def one(address: str) -> str:
+        found = next((each for each in box.counters.clients(EVERYBODY) if each.address == address), None)
+        if found is None:
+            abort(404, f"{address} has not asked since the responder was started, or was crowded out of the table.")
+        return render_template(
+            "client.html",
+            client=found,
+            facts=client_facts(found, hardware_address(box.paths.proc / "net" / "arp", address)),
+            hints=hints(found, box.settings.ntp),
         )
 
     @rooms.get("/api/v1/traffic")
@@ -109,12 +119,12 @@ def room(box: Box, guard: Guard) -> Blueprint:
     @rooms.get("/api/v1/clients")
     @guard.only_known
     def clients() -> Response:
-        return jsonify([row(client) for client in box.counters.clients(65_536)])
+        return jsonify([row(client) for client in box.counters.clients(EVERYBODY)])
 
     @rooms.get("/api/v1/clients.csv")
     @guard.only_known
     def clients_csv() -> Response:
-        answer = Response(csv(box.counters.clients(65_536)), mimetype="text/csv")
+        answer = Response(csv(box.counters.clients(EVERYBODY)), mimetype="text/csv")
         answer.headers["Content-Disposition"] = 'attachment; filename="stratum1-clients.csv"'
         return answer
 
