@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -133,6 +134,15 @@ class TestPresets:
         box.write("boot/stratum1.toml", "[ntp]\nport = 3123\n")
         box.run("S21presets")
         assert "3123" in box.read("data/stratum1/stratum1.toml")
+
+    def test_a_new_preset_needs_no_confirmation_of_its_network(self, box: Box) -> None:
+        kept = box.write("data/stratum1/network.kept", "{}")
+        box.write("boot/stratum1.toml", "[network]\nvlan = 5\n")
+        box.run("S21presets")
+        assert not kept.exists()
+        kept = box.write("data/stratum1/network.kept", "{}")
+        box.run("S21presets")
+        assert kept.exists(), "only when it is taken over"
 
     def test_bad_file_changes_nothing_and_is_named(self, box: Box) -> None:
         settings = box.write("data/stratum1/stratum1.toml", "[ntp]\nport = 2123\n")
@@ -275,3 +285,13 @@ def test_shellcheck_finds_nothing() -> None:
         [checker, "-x", "-P", str(ROOTFS), *map(str, scripts)], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout
+
+
+def test_the_network_is_left_to_the_program_that_looks_after_it_later(box: Box) -> None:
+    box.answer("ip")
+    box.run("S40network")
+    wanted = {"ip link set lo up", "stratum1 network apply --wait 60"}
+    deadline = time.monotonic() + 20
+    while not wanted <= set(box.called):
+        assert time.monotonic() < deadline, box.called
+        time.sleep(0.05)

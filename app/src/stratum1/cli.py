@@ -24,6 +24,7 @@ VERBS = {
     "status": Verb("stratum1.status", "print what the panel and the page show; --json for programs"),
     "settings": Verb("stratum1.settings.command", "show, get, set or check settings"),
     "update": Verb("stratum1.update.command", "check and install a signed bundle, keep it or go back"),
+    "network": Verb("stratum1.networking", "set up the appliance's network; confirm or take back a change"),
     "demo": Verb("stratum1.demo", "run the appliance on this PC with a simulated GPS hat"),
     "hat": Verb("stratum1.simulator.hat", "the simulated GPS hat: serve it, or give it a fault"),
     "calibrate": Verb("stratum1.calibrate", "measure how late a pulse is stamped, by an output looped to a PPS line"),

@@ -34,6 +34,7 @@ def factory_reset(paths: Paths) -> None:
         paths.web_secret,
         paths.web_trial,
         paths.preset_taken,
+        paths.network_kept,
     ):
         made.unlink(missing_ok=True)
     forget_password(paths)

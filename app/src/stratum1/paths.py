@@ -88,6 +88,31 @@ class Paths:
         return self.run / "log"
 
     @property
+    def libexec(self) -> Path:
+        """Scripts of the image that do one thing each."""
+        return self.root / "usr" / "libexec" / "stratum1"
+
+    @property
+    def wifi_file(self) -> Path:
+        """A wpa_supplicant.conf that the owner may put on the setup partition."""
+        return self.boot / "wpa_supplicant.conf"
+
+    @property
+    def network_status(self) -> Path:
+        """JSON: whether network settings are being tried, what went wrong; missing where the network is not ours."""
+        return self.run / "network.json"
+
+    @property
+    def network_run(self) -> Path:
+        """Folder, root's own: how the network was set up since the machine was started, and what is being tried."""
+        return self.run.with_name(f"{self.run.name}-network")
+
+    @property
+    def network_kept(self) -> Path:
+        """JSON: the network settings that were last confirmed; without it whatever is set counts as confirmed."""
+        return self.data / "network.kept"
+
+    @property
     def panel_picture(self) -> Path:
         return self.run / "panel.png"
 

@@ -22,6 +22,7 @@ from stratum1.supervisor import accounts
 from stratum1.supervisor.child import HOPELESS_STATUS, Child, State
 from stratum1.supervisor.files import write_json
 from stratum1.supervisor.log import Log
+from stratum1.supervisor.network_keeper import NetworkKeeper
 from stratum1.supervisor.plans import Plans
 from stratum1.supervisor.receiver_watch import PERIOD_S, ReceiverWatch
 from stratum1.supervisor.renewal import Renewal
@@ -45,7 +46,8 @@ class StartError(Exception):
 
 
 class Supervisor:
-    def __init__(self, paths: Paths, watchdog: Watchdog | None = None) -> None:
+    def __init__(self, paths: Paths, watchdog: Watchdog | None = None, *, network: bool = False) -> None:
+        """`network`: the network of this machine is ours to set up."""
         self.paths = paths
         loaded = load(paths.settings)
         self.plans = Plans(paths, loaded.settings)
@@ -54,6 +56,7 @@ class Supervisor:
         self._gpsd = self.children[0]
         self._responder = next(child for child in self.children if child.name == "responder")
         self._watch = ReceiverWatch(self._poll_gpsd, paths.receiver_status)
+        self.network = NetworkKeeper(paths, self.say) if network else None
         self.watchdog = watchdog
         self._renewal = Renewal.of(paths, self.say)
         self._fit_at = time.monotonic()
@@ -78,6 +81,7 @@ class Supervisor:
             self.paths.responder_counters,
             self.paths.upstream_status,
             self.paths.order,
+            self.paths.network_status,
         ):
             # Of an earlier run, perhaps before a restart of the machine: nobody may take it for ours.
             stale.unlink(missing_ok=True)
@@ -89,6 +93,8 @@ class Supervisor:
             self._check_settings()
             self._check_keys()
             self._check_order()
+            if self.network is not None:
+                self.network.turn(now, self.plans.settings, bool(self._settings_problem))
             self._check_gpsd(now)
             self.feed(now)
             self._renewal.turn(now, all(child.state is State.RUNNING for child in self.children if child.name in PROOF))
@@ -147,11 +153,16 @@ class Supervisor:
             self._responder.hangup()
 
     def _check_order(self) -> None:
-        """A restart of the machine that the panel's buttons asked for; only init can do it, and only our own may."""
+        """What a person asked for at the buttons or on the page: a word about the network, or a restart of the machine.
+
+        That only init can do, and only our own may.
+        """
         try:
             order = self.paths.order.read_text(encoding="utf-8", errors="replace").strip()
             self.paths.order.unlink()
         except OSError:
+            return
+        if self.network is not None and self.network.order(order):
             return
         if order in ("update", "rollback"):
             self._renewal.order(order)
@@ -208,6 +219,8 @@ class Supervisor:
                 self._sleep(wake, min([now + 0.2, deadline]))
         for left in (self.paths.tracking, self.paths.receiver_status, self.paths.children_status):
             left.unlink(missing_ok=True)
+        if self.network is not None:
+            self.network.close()
         if self.watchdog is not None:
             self.watchdog.close()
 
@@ -259,6 +272,9 @@ def main(argv: list[str]) -> int:
         metavar="DEVICE",
         help="hardware watchdog that restarts this machine when the appliance hangs (/dev/watchdog)",
     )
+    parser.add_argument(
+        "--network", action="store_true", help="set up this machine's network too, as the settings say (root only)"
+    )
     options = parser.parse_args(argv)
     paths = Paths.from_environment()
     watchdog = None
@@ -267,7 +283,7 @@ def main(argv: list[str]) -> int:
         if options.watchdog is not None:
             watchdog = _open_watchdog(options.watchdog)
         try:
-            return Supervisor(paths, watchdog).run()
+            return Supervisor(paths, watchdog, network=options.network).run()
         finally:
             os.close(lock)
     except StartError as error:
