@@ -45,6 +45,7 @@ missing() {
     has dtc || echo device-tree-compiler
     has chromium || has chromium-browser || has google-chrome || echo chromium
     has ip || echo iproute2
+    has ethtool || echo ethtool
     has genimage || echo genimage
     has mcopy || echo mtools
     has mkdosfs || echo dosfstools
