@@ -24,6 +24,7 @@ from stratum1.web import (
     help,
     login,
     metrics,
+    moving,
     openapi,
     sources,
     status,
@@ -91,6 +92,7 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
     app.register_blueprint(studio.room(box))
     app.register_blueprint(clients.room(box, guard))
     app.register_blueprint(configure.room(box, guard))
+    app.register_blueprint(moving.room(box, guard))
     app.register_error_handler(HTTPException, _error)
     return app
 

@@ -84,6 +84,10 @@ class Box:
         """Satellites and device as the supervisor's watch wrote them; empty when there is nothing."""
         return _json(self.paths.receiver_status)
 
+    def network(self) -> dict[str, Any]:
+        """What the supervisor says of the machine's network; empty where that is not ours to set up."""
+        return _json(self.paths.network_status)
+
     def children(self) -> dict[str, Any]:
         """What the supervisor says of its processes; empty when there is nothing."""
         return _json(self.paths.children_status)

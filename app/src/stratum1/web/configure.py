@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 
 from stratum1.settings import Settings, SettingsError, parse, save, text
+from stratum1.web import moving
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
 from stratum1.web.trial import TRIAL_S
@@ -41,16 +42,21 @@ def room(box: Box, guard: Guard) -> Blueprint:
     @rooms.route("/settings", methods=["GET", "POST"])
     @guard.only_known
     def view() -> Any:
-        from stratum1.web.forms import Confirm, LogOut, SettingsForm
+        from stratum1.web.forms import Confirm, LogOut, Mark, SettingsForm
 
-        form = SettingsForm(box.settings)
+        form = SettingsForm(box.settings, moving.locked(box))
         problem = ""
         wanted = form.submitted()
         if wanted is not None:
+            moves, before = wanted.network != box.settings.network, moving.trial(box)
             problem = store(box, wanted)
             if not problem:
+                # Not a redirect: this address may be gone by the time it is followed.
+                if moves and moving.wait_for_trial(box, before):
+                    return moving.show(box)
                 return redirect(url_for("configure.view"))
         wrong = form.wrong()
+        trial = moving.trial(box)
         return render_template(
             "settings.html",
             form=form.form,
@@ -59,6 +65,9 @@ def room(box: Box, guard: Guard) -> Blueprint:
             problem=problem,
             leave=LogOut(),
             keep=Confirm() if box.trial.here else None,
+            network=box.network(),
+            trial=trial,
+            mark=Mark(mark=trial["mark"]) if trial else None,
         ), 422 if wrong or problem else 200
 
     @rooms.get("/settings/backup")

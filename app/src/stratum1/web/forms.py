@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, FileField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, Field, FileField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
 
 from stratum1.settings import Settings, SettingsError
 
@@ -24,6 +24,12 @@ class LogOut(FlaskForm):  # type: ignore[misc]
 
 class Confirm(FlaskForm):  # type: ignore[misc]
     """Nothing but the token."""
+
+
+class Mark(FlaskForm):  # type: ignore[misc]
+    """Which trial of network settings is meant."""
+
+    mark = HiddenField()
 
 
 class Restore(FlaskForm):  # type: ignore[misc]
