@@ -6,13 +6,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum1.receiver import ublox
-from stratum1.receiver.prepare import Prepared, find_baud, set_up
+from stratum1.receiver.hunt import hunt
+from stratum1.receiver.orders import Wishes
+from stratum1.receiver.prepare import Prepared, set_up
 from stratum1.receiver.serial_port import BAUDS
 from stratum1.receiver.talk import Message, Sentence, Splitter, Talk, Ubx
 from stratum1.simulator.dialect import Dialect, Mtk, PlainNmea
@@ -67,25 +70,31 @@ class Line:
         return Talk(self, clock=lambda: self.now)
 
 
-def prepared(dialect: Dialect, baud: int = 9600) -> Prepared:
+PORT = Path("/dev/ttyAMA0")
+
+
+def find_baud(line: Line) -> int:
+    return hunt({PORT: line}, clock=lambda: line.now).get(PORT, 0)
+
+
+def prepared(dialect: Dialect, baud: int = 9600, wishes: Wishes = Wishes()) -> Prepared:  # noqa: B008
     line = Line(dialect, baud)
-    found = find_baud(line, talk=line.talk)
-    assert found == baud
-    return set_up(line, found, talk=line.talk)
+    assert find_baud(line) == baud
+    return set_up(line, baud, wishes, talk=line.talk)
 
 
 @pytest.mark.parametrize("baud", BAUDS)
 @pytest.mark.parametrize("make", [PlainNmea, Mtk, partial(Ublox, M8), partial(Ublox, M10)])
 def test_the_speed_is_found(make: Callable[[], Dialect], baud: int) -> None:
     line = Line(make(), baud)
-    assert find_baud(line, talk=line.talk) == baud
+    assert find_baud(line) == baud
     assert line.baud == baud
 
 
 def test_silence_is_no_receiver_and_takes_half_a_minute_at_most() -> None:
     line = Line(None)
     start = line.now
-    assert find_baud(line, talk=line.talk) == 0
+    assert find_baud(line) == 0
     assert line.now - start < 30
     assert Prepared().text() == "no receiver is heard at any speed"
 
@@ -168,7 +177,7 @@ def test_a_ublox_that_stops_answering_is_said() -> None:
         def hear(self, data: bytes) -> bytes:
             if data[2:4] == b"\x0a\x04":
                 return super().hear(data)
-            self.orders += 1
+            self.orders += data[2:3] == b"\x06"
             return b""
 
     receiver = Deaf(M8)

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from stratum1.paths import Paths
+from stratum1.receiver import memory
 from stratum1.receiver.status import ReceiverStatus
 from stratum1.settings import Settings, save
 from stratum1.supervisor import supervisor as supervisor_module
@@ -78,7 +79,7 @@ def test_gpsd_is_started_with_its_own_port_and_the_receiver(paths: Paths, gpsd: 
     device.touch()
     found = plans(paths, receiver__gpsd=gpsd, receiver__gpsd_port=free_port).gpsd()
     # Behind what sets the receiver up and then becomes gpsd
-    assert found.argv[-6:] == (gpsd, "-n", "-N", "-S", str(free_port), str(device))
+    assert found.argv[-7:] == (str(device), "--", gpsd, "-n", "-N", "-S", str(free_port))
 
 
 def test_a_missing_gpsd_is_told_with_what_to_do(paths: Paths) -> None:
@@ -94,7 +95,7 @@ def test_a_gpsd_outside_the_path_of_ordinary_users_is_found(
 ) -> None:
     (paths.dev / "ttyAMA0").touch()
     monkeypatch.setenv("PATH", "/nowhere")
-    assert plans(paths, receiver__gpsd_port=free_port).gpsd().argv[-6].endswith("/sbin/gpsd")
+    assert plans(paths, receiver__gpsd_port=free_port).gpsd().argv[-5].endswith("/sbin/gpsd")
 
 
 def test_a_receiver_that_is_not_there_is_waited_for(paths: Paths, gpsd: str, free_port: int) -> None:
@@ -116,14 +117,59 @@ def test_a_taken_port_is_told_with_what_to_do(paths: Paths, gpsd: str) -> None:
     assert "receiver.gpsd_port" in str(why)
 
 
-@pytest.mark.parametrize(("present", "chosen"), [(["ttyUSB0", "ttyAMA0"], "ttyAMA0"), (["ttyUSB0", "gps0"], "gps0")])
-def test_a_receiver_is_found_by_the_names_that_receivers_have(
-    paths: Paths, gpsd: str, free_port: int, present: list[str], chosen: str
+@pytest.mark.parametrize(
+    ("present", "wanted"),
+    [
+        (["ttyUSB0", "ttyAMA0"], ["ttyAMA0", "ttyUSB0"]),
+        (["ttyUSB0", "gps0"], ["gps0", "ttyUSB0"]),
+        (["ttyAMA10", "ttyAMA0", "ttyACM1", "ttyS0"], ["ttyAMA0", "ttyAMA10", "ttyS0", "ttyACM1"]),
+        (["tty1", "ttyprintk", "ttyS40"], None),
+    ],
+)
+def test_receivers_are_looked_for_at_the_names_that_they_have(
+    paths: Paths, gpsd: str, free_port: int, present: list[str], wanted: list[str] | None
 ) -> None:
     for name in present:
         (paths.dev / name).touch()
     plan = plans(paths, receiver__gpsd=gpsd, receiver__gpsd_port=free_port)
-    assert plan.gpsd().argv[-1] == str(paths.dev / chosen)
+    if wanted is None:
+        assert "no GPS receiver" in str(blocked(plan))
+    else:
+        argv = plan.gpsd().argv
+        assert argv[argv.index("--") - len(wanted) : argv.index("--")] == tuple(str(paths.dev / name) for name in wanted)
+
+
+def test_a_console_and_a_uart_without_hardware_are_left_alone(paths: Paths, gpsd: str, free_port: int) -> None:
+    for name in ("ttyAMA10", "ttyS0", "ttyS1"):
+        (paths.dev / name).touch()
+        (paths.sys / "class/tty" / name).mkdir(parents=True)
+        (paths.sys / "class/tty" / name / "type").write_text("0\n" if name == "ttyS0" else "4\n")
+    paths.proc.mkdir()
+    (paths.proc / "consoles").write_text("ttyAMA10             -W- (EC   a)  204:74\ntty0 -WU (E p) 4:1\n")
+    argv = plans(paths, receiver__gpsd=gpsd, receiver__gpsd_port=free_port).gpsd().argv
+    assert argv[argv.index("--") - 1] == str(paths.dev / "ttyS1")
+    assert str(paths.dev / "ttyAMA10") not in argv
+    assert str(paths.dev / "ttyS0") not in argv
+
+
+def test_a_link_and_what_it_leads_to_are_one_device(paths: Paths, gpsd: str, free_port: int) -> None:
+    (paths.dev / "ttyS0").touch()
+    (paths.dev / "serial0").symlink_to("ttyS0")
+    argv = plans(paths, receiver__gpsd=gpsd, receiver__gpsd_port=free_port).gpsd().argv
+    assert argv.count(str(paths.dev / "ttyS0")) == 1
+    assert str(paths.dev / "serial0") not in argv
+
+
+def test_another_device_starts_gpsd_anew_only_when_the_receiver_in_use_has_gone(paths: Paths, gpsd: str) -> None:
+    for name in ("ttyAMA0", "ttyUSB0"):
+        (paths.dev / name).touch()
+    plan = plans(paths, receiver__gpsd=gpsd)
+    first = plan.gpsd_key()
+    memory.save(paths.receiver_answer, memory.Memory((memory.Found(str(paths.dev / "ttyUSB0"), 9600),)))
+    (paths.dev / "ttyUSB1").touch()
+    assert plan.gpsd_key() == first
+    (paths.dev / "ttyUSB0").unlink()
+    assert plan.gpsd_key() != first
 
 
 def test_a_link_that_leads_to_another_device_starts_gpsd_anew_and_an_unplugged_one_does_not(

@@ -78,6 +78,21 @@ class Paths:
         return self.run / "upstream.json"
 
     @property
+    def receiver_answer(self) -> Path:
+        """JSON: where the receiver was found at this start of gpsd, written before gpsd runs."""
+        return self.run / "receiver-found.json"
+
+    @property
+    def receiver_memory(self) -> Path:
+        """JSON: where the receiver was found the last time, tried first at the next start."""
+        return self.data / "receiver.json"
+
+    @property
+    def pulse_memory(self) -> Path:
+        """JSON: which line the pulses came from."""
+        return self.data / "pulse.json"
+
+    @property
     def children_status(self) -> Path:
         """JSON: what each child process of the supervisor does, and why."""
         return self.run / "children.json"

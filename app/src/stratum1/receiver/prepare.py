@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Before gpsd reads a receiver: find its speed, learn what it is, set it up, and say so.
 
-`stratum1 receiver DEVICE [PROGRAM ..]` does that and then becomes PROGRAM (gpsd), so that who starts gpsd starts this
-instead.  Whatever cannot be done is said and is no reason to stop: gpsd finds most receivers by itself.
+`stratum1 receiver DEVICE .. [-- PROGRAM ..]` does that and then becomes PROGRAM (gpsd) with the device found, so that who
+starts gpsd starts this instead.  Whatever cannot be done is said and is no reason to stop: gpsd finds most receivers by
+itself, on the first device.
 """
 
 from __future__ import annotations
@@ -13,27 +14,18 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from stratum1.receiver import mtk, ublox
-from stratum1.receiver.serial_port import BAUDS, SerialPort
-from stratum1.receiver.talk import Message, Port, Talk, Ubx
+from stratum1.receiver import casic, mtk, quectel, ublox
+from stratum1.receiver.candidates import on_usb
+from stratum1.receiver.hunt import hunt
+from stratum1.receiver.memory import Found, Memory, load
+from stratum1.receiver.orders import ANSWER_S, TRIES, Known, Wishes
+from stratum1.receiver.serial_port import SerialPort
+from stratum1.receiver.talk import Message, Port, Talk
 
-_LISTEN_S = 2.2
-"""A receiver of one epoch a second has a whole burst in any span of this length."""
-_SEARCH_S = 8.0
-"""Whoever starts gpsd waits for it; what is not found by then, at the commonest speeds, gpsd looks for itself."""
 _DEAF = 2
 """After so many orders without any answer the rest is not sent."""
-_FRAMES = 3
-"""So many good checksums in a row do not come about at a wrong speed."""
-_TALKERS = ("GP", "GN", "GL", "GA", "GB", "BD", "GQ", "GI", "PM", "PU", "PQ", "PC")
-
-
-class TunablePort(Port, Protocol):
-    def set_baud(self, baud: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,50 +54,69 @@ class Prepared:
         return "; ".join(parts)
 
 
-def find_baud(port: TunablePort, speeds: Sequence[int] = BAUDS, talk: Callable[[Port], Talk] = Talk) -> int:
-    """The first of `speeds` at which the receiver is understood, left set on `port`; 0 when there is none."""
-    for baud in speeds:
-        port.set_baud(baud)
-        heard = 0
-
-        def enough(message: Message) -> bool | None:
-            nonlocal heard
-            heard += isinstance(message, Ubx) or message.body.startswith(_TALKERS)
-            return True if heard >= _FRAMES else None
-
-        if talk(port).listen(enough, _LISTEN_S):
-            return baud
-    return 0
+_QUESTIONS = (ublox.QUESTION, mtk.QUESTION, *quectel.QUESTIONS, casic.QUESTION)
+_DIALECTS = (ublox.recognise, mtk.recognise, quectel.recognise, casic.recognise)
 
 
-def set_up(port: Port, baud: int, usb: bool = False, talk: Callable[[Port], Talk] = Talk) -> Prepared:
+def identify(line: Talk, wishes: Wishes) -> Known | None:
+    """Asked in all languages at once: a receiver skips what is not its own."""
+
+    def recognise(message: Message) -> Known | None:
+        return next((known for dialect in _DIALECTS if (known := dialect(message, wishes))), None)
+
+    for _ in range(TRIES + 1):
+        for question in _QUESTIONS:
+            line.send(question)
+        known = line.listen(recognise, ANSWER_S)
+        if known is not None:
+            return known
+    return None
+
+
+def set_up(port: Port, baud: int, wishes: Wishes = Wishes(), talk: Callable[[Port], Talk] = Talk) -> Prepared:  # noqa: B008
     """Learn what talks at `baud` on `port` and set it up."""
     line = talk(port)
-    orders: list[tuple[str, Callable[[], bool | None]]]
-    version = ublox.identify(line)
-    if version is not None:
-        name = version.name
-        orders = [(step.what, partial(ublox.carry_out, line, step)) for step in ublox.steps(version, usb)]
-    else:
-        name = mtk.identify(line) or ""
-        orders = [(step.what, partial(mtk.carry_out, line, step)) for step in mtk.STEPS if name]
+    known = identify(line, wishes)
+    if known is None:
+        return Prepared(baud)
     outcomes: dict[bool | None, list[str]] = {True: [], False: [], None: []}
     deaf = 0
-    for what, carry_out in orders:
-        outcome = carry_out() if deaf < _DEAF else None
+    for order in known.orders:
+        outcome = order.carry_out(line) if deaf < _DEAF else None
         deaf = deaf + 1 if outcome is None else 0
-        outcomes[outcome].append(what)
-    return Prepared(baud, name, tuple(outcomes[True]), tuple(outcomes[False]), tuple(outcomes[None]))
+        outcomes[outcome].append(order.what)
+    return Prepared(baud, known.name, tuple(outcomes[True]), tuple(outcomes[False]), tuple(outcomes[None]))
 
 
-def prepare(path: Path) -> Prepared:
-    """Both, on the device at `path`; OSError when it cannot be used."""
-    port = SerialPort(path)
+def prepare(devices: Sequence[Path], memory: Memory, constellations: tuple[str, ...] = ()) -> tuple[Memory, list[str]]:
+    """Hunt on `devices` and set up whatever is found: (what to remember, one line for each device to be said)."""
+    ports: dict[Path, SerialPort] = {}
+    said: list[str] = []
     try:
-        baud = find_baud(port, BAUDS[: int(_SEARCH_S / _LISTEN_S)])
-        return set_up(port, baud, usb=path.resolve().name.startswith("ttyACM")) if baud else Prepared()
+        for device in devices:
+            try:
+                ports[device] = SerialPort(device)
+            except OSError as error:
+                said.append(f"{device}: {error.strerror or error}")
+        bauds = hunt(ports, memory)
+        found: list[Found] = []
+        for device, baud in bauds.items():
+            try:
+                wishes = Wishes(device.name.startswith("ttyACM"), constellations)
+                prepared = set_up(ports[device], baud, wishes)
+            except OSError as error:
+                said.append(f"{device}: {error.strerror or error}")
+                continue
+            found.append(Found(str(device), baud, prepared.name))
+            said.append(f"{device}: {prepared.text()}")
+        # The header's own lines first, then who takes orders; the order of the candidates settles the rest.
+        found.sort(key=lambda one: (on_usb(Path(one.device)), not one.name))
+        silent = tuple(str(device) for device in ports if device not in bauds)
+        said += [f"{device}: {Prepared().text()}" for device in silent if not bauds]
+        return Memory(tuple(found), silent), said
     finally:
-        port.close()
+        for port in ports.values():
+            port.close()
 
 
 def main(argv: list[str]) -> int:
@@ -113,30 +124,48 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--as", dest="user", type=_user, metavar="UID:GID:GROUPS", help="first give up root, for these numbers"
     )
-    parser.add_argument("device", type=Path)
-    parser.add_argument("program", nargs=argparse.REMAINDER, help="what to become afterwards, with its arguments")
-    options = parser.parse_args(argv)
-    failed = False
+    parser.add_argument("--memory", type=Path, metavar="FILE", help="where it was found the last time")
+    parser.add_argument("--answer", type=Path, metavar="FILE", help="where to write what is found now")
+    parser.add_argument("--constellations", type=_names, default=(), metavar="NAMES", help="as in receiver.constellations")
+    parser.add_argument("devices", type=Path, nargs="+", metavar="DEVICE")
+    parser.epilog = "After -- : what to become afterwards, with its arguments; the device found is added to them."
+    cut = argv.index("--") if "--" in argv else len(argv)
+    options, program = parser.parse_args(argv[:cut]), argv[cut + 1 :]
+    memory = load(options.memory) if options.memory else Memory()
+    # Opened while we may; afterwards we are nobody who may write there.
+    answer = _open_answer(options.answer) if options.answer else None
     if options.user:
         try:
             _become(*options.user)
         except OSError as error:
             print(f"receiver: cannot become user {options.user[0]}: {error.strerror}", file=sys.stderr)
             return 2
-    try:
-        prepared = prepare(options.device)
-        print(f"receiver: {prepared.text()}", file=sys.stderr, flush=True)
-        failed = not prepared.baud
-    except OSError as error:
-        print(f"receiver: {options.device}: {error.strerror or error}", file=sys.stderr, flush=True)
-        failed = True
-    if options.program:
+    found, said = prepare(options.devices, memory, options.constellations)
+    for line in said:
+        print(f"receiver: {line}", file=sys.stderr, flush=True)
+    if answer is not None:
+        os.write(answer, found.text().encode("ascii") + b"\n")
+        os.close(answer)
+    if program:
+        device = found.found[0].device if found.found else str(options.devices[0])
         try:
-            os.execvp(options.program[0], options.program)
+            os.execvp(program[0], [*program, device])
         except OSError as error:
-            print(f"receiver: {options.program[0]}: {error.strerror}", file=sys.stderr)
+            print(f"receiver: {program[0]}: {error.strerror}", file=sys.stderr)
             return 2
-    return 1 if failed else 0
+    return 0 if found.found else 1
+
+
+def _open_answer(path: Path) -> int | None:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        print(f"receiver: {path}: {error.strerror}", file=sys.stderr)
+        return None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
 
 
 def _user(text: str) -> tuple[int, int, list[int]]:

@@ -9,7 +9,7 @@ import termios
 import tty
 from pathlib import Path
 
-BAUDS = (9600, 38400, 115200, 57600, 4800, 19200, 230400)
+BAUDS = (9600, 38400, 115200, 57600, 4800, 19200, 460800, 230400)
 """Speeds of GPS receivers, commonest first."""
 
 _WRITE_S = 2.0

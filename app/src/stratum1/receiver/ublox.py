@@ -14,14 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stratum1.receiver import naming
+from stratum1.receiver.orders import ANSWER_S, TRIES, Known, Order, Wishes, acknowledged, command
 from stratum1.receiver.talk import Message, Talk, Ubx
 
-_ANSWER_S = 0.8
-"""At 9600 baud a burst of 500 bytes may lie before the answer."""
-_TRIES = 2
-
 _MON_VER = (0x0A, 0x04)
-_ACK = 0x05
+QUESTION = Ubx(*_MON_VER)
 _VALSET = (0x06, 0x8A)
 _VALSET_SINCE = 27
 _RAM_LAYER = 1
@@ -71,9 +68,14 @@ class Step:
     command: Ubx
 
 
-def identify(talk: Talk) -> Version | None:
-    """The version, or None when no u-blox answers."""
-    return talk.ask(Ubx(*_MON_VER), _version, _ANSWER_S, _TRIES)
+def recognise(message: Message, wishes: Wishes) -> Known | None:
+    version = _version(message)
+    if version is None:
+        return None
+    orders = [command(step.what, step.command, acknowledged(step.command)) for step in steps(version, wishes.usb)]
+    if wishes.constellations:
+        orders.append(_constellations(version, wishes.constellations))
+    return Known(version.name, tuple(orders))
 
 
 def steps(version: Version, usb: bool) -> Iterator[Step]:
@@ -81,21 +83,8 @@ def steps(version: Version, usb: bool) -> Iterator[Step]:
     return _by_value(version, usb) if version.protocol >= _VALSET_SINCE else _by_message(version)
 
 
-def carry_out(talk: Talk, step: Step) -> bool | None:
-    """True: confirmed; False: refused; None: no answer at all."""
-    command = step.command
-    subject = bytes([command.class_, command.id_])
-
-    def answer(message: Message) -> bool | None:
-        if isinstance(message, Ubx) and message.class_ == _ACK and message.payload[:2] == subject:
-            return message.id_ == 1
-        return None
-
-    return talk.ask(command, answer, _ANSWER_S, _TRIES)
-
-
 def _version(message: Message) -> Version | None:
-    if not isinstance(message, Ubx) or (message.class_, message.id_) != _MON_VER or len(message.payload) < 40:
+    if not isinstance(message, Ubx) or message.casic or (message.class_, message.id_) != _MON_VER or len(message.payload) < 40:
         return None
     payload = message.payload
     texts = [payload[:30], payload[30:40], *(payload[at : at + 30] for at in range(40, len(payload), 30))]
@@ -118,7 +107,10 @@ def _by_message(version: Version) -> Iterator[Step]:
     if version.protocol >= 15:
         yield Step("leap seconds to come (NAV-TIMELS)", _rate(0x01, 0x26, 10))
     yield Step("antenna and jamming (MON-HW)", _rate(0x0A, 0x09, 5))
+    yield Step("suspicion of forged signals (NAV-STATUS)", _rate(0x01, 0x03, 1))
+    yield Step("error of each pulse (TIM-TP)", _rate(0x0D, 0x01, 1))
     if version.timing:
+        yield Step("progress of the survey (TIM-SVIN)", _rate(0x0D, 0x04, 5))
         survey = struct.pack("<BBHiiiIII", 1, 0, 0, 0, 0, 0, 0, _SURVEY_S, _SURVEY_MM)
         yield Step("survey of the position", Ubx(0x06, 0x3D, survey))
 
@@ -154,7 +146,12 @@ def _by_value(version: Version, usb: bool) -> Iterator[Step]:
     yield Step("leap seconds (NAV-TIMEGPS)", _valset((0x20910048 + port, 1)))
     yield Step("leap seconds to come (NAV-TIMELS)", _valset((0x20910061 + port, 10)))
     yield Step("antenna and jamming (MON-RF)", _valset((0x2091035A + port, 5)))
+    yield Step("suspicion of forged signals (NAV-STATUS)", _valset((0x2091001B + port, 1)))
+    yield Step("error of each pulse (TIM-TP)", _valset((0x2091017E + port, 1)))
     if version.timing:
+        # F9T tells of it by TIM-SVIN, others by NAV-SVIN; a receiver refuses what it has not got.
+        yield Step("progress of the survey (TIM-SVIN)", _valset((0x20910098 + port, 5)))
+        yield Step("progress of the survey (NAV-SVIN)", _valset((0x20910089 + port, 5)))
         survey = _valset((0x20030001, 1), (0x40030010, _SURVEY_S), (0x40030011, _SURVEY_MM * 10))
         yield Step("survey of the position", survey)
 
@@ -166,3 +163,48 @@ def _valset(*items: tuple[int, int]) -> Ubx:
         size = {1: 1, 2: 1, 3: 2, 4: 4}[key >> 28]
         payload += key.to_bytes(4, "little") + value.to_bytes(size, "little")
     return Ubx(*_VALSET, payload)
+
+
+# Satellite systems
+
+_SYSTEMS = {"gps": 0, "sbas": 1, "galileo": 2, "beidou": 3, "qzss": 5, "glonass": 6}
+"""gnssId of CFG-GNSS."""
+_SIGNAL_KEYS = {
+    "gps": 0x1031001F,
+    "sbas": 0x10310020,
+    "galileo": 0x10310021,
+    "beidou": 0x10310022,
+    "qzss": 0x10310024,
+    "glonass": 0x10310025,
+}
+
+
+def _constellations(version: Version, wanted: tuple[str, ...]) -> Order:
+    what = "satellite systems " + " ".join(wanted)
+    if version.protocol >= _VALSET_SINCE:
+        message = _valset(*((key, int(name in wanted)) for name, key in _SIGNAL_KEYS.items()))
+        return command(what, message, acknowledged(message))
+    return Order(what, lambda talk: _change_systems(talk, wanted))
+
+
+def _change_systems(talk: Talk, wanted: tuple[str, ...]) -> bool | None:
+    """CFG-GNSS as it is, with other systems on: how many channels each needs, the receiver knows itself."""
+    question = Ubx(0x06, 0x3E)
+    refused = acknowledged(question)
+
+    def table(message: Message) -> bytes | None:
+        if isinstance(message, Ubx) and (message.class_, message.id_) == (0x06, 0x3E) and not message.casic:
+            return message.payload
+        return b"" if refused(message) is False else None
+
+    now = talk.ask(question, table, ANSWER_S, TRIES)
+    if not now:
+        return None if now is None else False
+    systems = {number: name for name, number in _SYSTEMS.items()}
+    changed = bytearray(now)
+    for at in range(4, len(changed) - 7, 8):
+        changed[at + 4] = changed[at + 4] & ~1 | (systems.get(changed[at]) in wanted)
+    if changed == now:
+        return True  # a receiver begins its search anew when it is told what it does already
+    message = Ubx(0x06, 0x3E, bytes(changed))
+    return talk.ask(message, acknowledged(message), ANSWER_S, TRIES)

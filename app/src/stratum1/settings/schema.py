@@ -118,6 +118,24 @@ def _zones(value: tuple[str, ...]) -> str | None:
     return next(filter(None, map(_zone, value)), None)
 
 
+CONSTELLATIONS = ("gps", "galileo", "glonass", "beidou", "qzss", "sbas")
+
+
+def _constellations(value: tuple[str, ...]) -> str | None:
+    for item in value:
+        if item not in CONSTELLATIONS:
+            return f"{item!r} is no satellite system that is known, want some of {', '.join(CONSTELLATIONS)}"
+    if value and not set(value) & set(CONSTELLATIONS[:4]):
+        return "want one of gps, galileo, glonass and beidou at least: the others only help"
+    return None
+
+
+def _date(value: str) -> str | None:
+    if value and not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", value):
+        return f"{value!r} is no date, want one like 2037-01-31"
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     name: str = option("stratum1", "Host name of the box, as the network sees it.", check=_host_name)
@@ -129,6 +147,19 @@ class Receiver:
     device: str = option("auto", "Serial device of the GPS receiver, or auto to look for it.")
     gpsd_port: int = option(2947, "TCP port on the loopback address where gpsd is asked.", minimum=1, maximum=65535)
     gpsd: str = option("gpsd", "The gpsd program, by name or path.")
+    constellations: tuple[str, ...] = option(
+        (), "Satellite systems that a u-blox shall use, as gps, galileo; empty = as it comes.", check=_constellations
+    )
+    on_spoofing: str = option(
+        "alarm",
+        "When signals seem to be forged: only raise the alarm, or also leave them for holdover.",
+        choices=("alarm", "holdover"),
+    )
+    not_before: str = option(
+        "",
+        "A date that is surely past, as 2037-01-31: for a box kept for years with a receiver that tells old dates.",
+        check=_date,
+    )
 
 
 @dataclass(frozen=True, slots=True)

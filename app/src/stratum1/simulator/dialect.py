@@ -86,6 +86,17 @@ class Mtk:
 
 def dialects() -> dict[str, Callable[[], Dialect]]:
     """By the name on the command line."""
-    from stratum1.simulator.ublox_module import M8, M10, Ublox
+    from stratum1.simulator.casic_module import Casic
+    from stratum1.simulator.quectel_module import Quectel
+    from stratum1.simulator.ublox_module import M8, M8T, M10, Ublox
 
-    return {"nmea": PlainNmea, "mtk": Mtk, "ublox8": partial(Ublox, M8), "ublox10": partial(Ublox, M10)}
+    return {
+        "nmea": PlainNmea,
+        "mtk": Mtk,
+        "ublox8": partial(Ublox, M8),
+        "ublox8t": partial(Ublox, M8T),
+        "ublox10": partial(Ublox, M10),
+        "pqtm": Quectel,
+        "pair": partial(Quectel, True),
+        "casic": Casic,
+    }

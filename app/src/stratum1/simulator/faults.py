@@ -20,6 +20,7 @@ class Faults:
     garble: bool = False
     rollover: bool = False
     no_leap: bool = False
+    forged: bool = False
     wrong_second: int = 0
     spike: int = 0
     slip: int = 0
@@ -52,6 +53,7 @@ HELP = {
     "garble": "a part of the message bytes arrives damaged",
     "rollover": "the receiver's date is 1024 weeks in the past",
     "no_leap": "the receiver has no leap-second data yet: its UTC is 3 s ahead, and it says so if it can",
+    "forged": "the signals are forged: the position is a kilometre off, and the receiver finds it odd if it can",
     "wrong_second": "messages name a second that is off by this many (1 unless told)",
     "spike": "one pulse is late by this many ns (50000 unless told)",
     "slip": "from now on all pulses are late by this many ns (250000 unless told)",
@@ -69,6 +71,7 @@ _TOLD = {
     "garble": "messages damaged",
     "rollover": "date 1024 weeks in the past",
     "no_leap": "no leap-second data, UTC 3 s ahead",
+    "forged": "signals forged, position a kilometre off",
     "wrong_second": "messages name a second off by {:+d}",
     "spike": "next pulse late by {} ns",
     "slip": "all pulses late by {} ns",

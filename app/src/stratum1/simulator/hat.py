@@ -34,7 +34,7 @@ def _serve_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dialect",
         default="ublox8",
-        choices=("ublox8", "ublox10", "mtk", "nmea"),
+        choices=("ublox8", "ublox8t", "ublox10", "mtk", "pqtm", "pair", "casic", "nmea"),
         help="the receiver it carries (ublox8)",
     )
     parser.add_argument("--seed", type=int, help="makes the jitter repeatable")

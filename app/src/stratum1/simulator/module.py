@@ -51,7 +51,18 @@ class Module:
             leap_seconds, change, left_s = leap_seconds - _MISSING_LEAPS_S, 0, 0
             if label is not None:
                 label = Label(label.unix_s + _MISSING_LEAPS_S, label.is_leap)
-        return Moment(label, mode, sky, centiseconds, leap_seconds, not faults.no_leap, change, left_s)
+        return Moment(
+            label,
+            mode,
+            sky,
+            centiseconds,
+            leap_seconds,
+            not faults.no_leap,
+            change,
+            left_s,
+            self._world.early_ps(count_s + 1),
+            faults.forged,
+        )
 
     @property
     def pulses(self) -> bool:

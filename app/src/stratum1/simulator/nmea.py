@@ -11,6 +11,9 @@ from stratum1.simulator.sky import ALTITUDE_M, LATITUDE_DEG, LONGITUDE_DEG, Sate
 from stratum1.simulator.world import Label
 
 
+_FORGED_DEG = 0.009
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """What the receiver believes at one epoch."""
@@ -29,6 +32,14 @@ class Moment:
     leap_change: int = 0
     leap_left_s: int = 0
     """The announced leap, and in how many seconds; 0 = none."""
+    next_early_ps: int = 0
+    """By how much the next pulse will come too early."""
+    forged: bool = False
+    """Whether the signals are somebody's, who wants us a kilometre to the north."""
+
+    @property
+    def latitude_deg(self) -> float:
+        return LATITUDE_DEG + (_FORGED_DEG if self.forged else 0.0)
 
 
 def sentence(body: str) -> bytes:
@@ -43,7 +54,7 @@ def burst(moment: Moment) -> list[bytes]:
     """The sentences of one epoch, in the order in which they go over the line."""
     hhmmss, ddmmyy, date = _clock(moment)
     fixed = moment.fix_mode >= 2
-    place = f"{_angle(LATITUDE_DEG, 2)},{'N' if LATITUDE_DEG >= 0 else 'S'},"
+    place = f"{_angle(moment.latitude_deg, 2)},{'N' if LATITUDE_DEG >= 0 else 'S'},"
     place += f"{_angle(LONGITUDE_DEG, 3)},{'E' if LONGITUDE_DEG >= 0 else 'W'}"
     if not fixed:
         place = ",,,"

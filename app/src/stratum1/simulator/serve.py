@@ -146,7 +146,7 @@ class Hat:
         late = faults.slip + faults.spike
         if faults.spike:
             self._faults = faults.changed({"spike": 0})
-        stamp = self._world.stamp(second * NS_PER_S) + late
+        stamp = self._world.stamp(second * NS_PER_S) - round(self._world.early_ps(second) / 1000) + late
         self._at(stamp, lambda: self._pulses.pulse(stamp, _PULSE_WIDTH_NS))
 
     def _burst(self, second: int, tick: int, start_ns: int) -> None:

@@ -14,7 +14,7 @@ from stratum1.receiver.talk import Message, Splitter, Ubx
 from stratum1.simulator import nmea
 from stratum1.simulator.nmea import Moment
 from stratum1.simulator.quirks import Quirks
-from stratum1.simulator.sky import ALTITUDE_M, LATITUDE_DEG, LONGITUDE_DEG, Satellite
+from stratum1.simulator.sky import ALTITUDE_M, LONGITUDE_DEG, Satellite
 from stratum1.timescale import GPS_EPOCH_NS, NS_PER_S
 
 _WEEK_S = 604_800
@@ -34,8 +34,16 @@ _RATE_KEYS = {
     0x20910160: (0x01, 0x61),
     0x209101B5: (0x0A, 0x09),
     0x2091035A: (0x0A, 0x38),
+    0x2091001B: (0x01, 0x03),
+    0x20910089: (0x01, 0x3B),
+    0x20910098: (0x0D, 0x04),
+    0x2091017E: (0x0D, 0x01),
 }
 _NMEA_OUT_KEY = 0x10740002
+
+
+_SYSTEMS = {0: True, 1: True, 2: False, 3: False, 5: True, 6: True}
+"""gnssId -> on, as an M8 comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,8 @@ class Ublox:
         self.forget()
 
     def forget(self) -> None:
+        self._surveyed_s = 0
+        self.systems = dict(_SYSTEMS)
         self.rates.clear()
         self.values.clear()
         self.settings.clear()
@@ -92,23 +102,44 @@ class Ublox:
             messages += sentences if whole_second else sentences[:2]
         if self._outputs & _UBX_OUT:
             self._epochs += 1
-            for (class_, id_), payload in _payloads(moment).items():
+            self._surveyed_s += whole_second and moment.fix_mode >= 2 and self._surveys
+            survey = self._survey() if self._is_timing else {}
+            for (class_, id_), payload in {**_payloads(moment), **survey}.items():
                 every = self.rates.get((class_, id_), 0)
                 if every and self._epochs % every == 0:
                     messages.append(Ubx(class_, id_, payload).frame())
         return messages
 
+    @property
+    def _is_timing(self) -> bool:
+        return any(text.startswith("FWVER=TIM") for text in self.generation.extensions)
+
+    @property
+    def _surveys(self) -> bool:
+        return self.settings.get(0x3D, b"\0")[0] == 1
+
+    def _survey(self) -> dict[tuple[int, int], bytes]:
+        """TIM-SVIN: ten metres at first, less with the root of time."""
+        wanted_s = int.from_bytes(self.settings.get(0x3D, bytes(28))[20:24], "little")
+        done = self._surveys and self._surveyed_s >= wanted_s
+        variance_mm2 = 10_000**2 // max(1, self._surveyed_s)
+        flags = bytes([done, self._surveys and not done, 0, 0])
+        where = struct.pack("<IiiiII", self._surveyed_s, 0, 0, 0, variance_mm2, self._surveyed_s)
+        return {(0x0D, 0x04): where + flags}
+
     def hear(self, data: bytes) -> bytes:
         return b"".join(self._answer(message) for message in self._splitter.feed(data))
 
     def _answer(self, message: Message) -> bytes:
-        if not isinstance(message, Ubx) or self._quirks.lost():
+        if not isinstance(message, Ubx) or message.casic or self._quirks.lost():
             return b""
         if (message.class_, message.id_) == (0x0A, 0x04):
             return self._version() if not message.payload else b""
         if message.class_ != 0x06:
             return b""
         refused = f"06{message.id_:02x}" in self._quirks.refuses
+        if message.id_ == 0x3E and not message.payload and not refused and not self.generation.by_value:
+            return self._systems_now() + Ubx(0x05, 1, b"\x06\x3e").frame()
         accepted = not refused and self._configure(message.id_, message.payload)
         return Ubx(0x05, int(accepted), bytes([0x06, message.id_])).frame()
 
@@ -121,15 +152,27 @@ class Ublox:
     def _configure(self, id_: int, payload: bytes) -> bool:
         if id_ == 0x8A:
             return self.generation.by_value and self._set_values(payload)
-        timing = any(text.startswith("FWVER=TIM") for text in self.generation.extensions)
-        if self.generation.by_value or not (id_ in _LEGACY_CFG or (timing and id_ == 0x3D)):
+        if self.generation.by_value or not (id_ in _LEGACY_CFG or (self._is_timing and id_ == 0x3D)):
             return False
+        if id_ == 0x3E:
+            return self._set_systems(payload)
         if id_ == 0x01 and len(payload) in (3, 8):
             self.rates[payload[0], payload[1]] = payload[2] if len(payload) == 3 else payload[3]
         elif id_ == 0x00 and len(payload) == 20:
             self._outputs = int.from_bytes(payload[14:16], "little")
         self.settings[id_] = payload
         return True
+
+    def _set_systems(self, payload: bytes) -> bool:
+        if len(payload) != 4 + 8 * len(self.systems):
+            return False
+        self.systems = {payload[at]: bool(payload[at + 4] & 1) for at in range(4, len(payload), 8)}
+        return True
+
+    def _systems_now(self) -> bytes:
+        """CFG-GNSS with the channels that each system may take."""
+        blocks = [bytes([number, 4, 16, 0]) + struct.pack("<I", on | 0x01_0000) for number, on in self.systems.items()]
+        return Ubx(0x06, 0x3E, bytes([0, 32, 32, len(blocks)]) + b"".join(blocks)).frame()
 
     def _set_values(self, payload: bytes) -> bool:
         """All or nothing, as the receiver does."""
@@ -178,8 +221,17 @@ def _payloads(moment: Moment) -> dict[tuple[int, int], bytes]:
         (0x01, 0x26): tow + announced,
         (0x0A, 0x09): bytes(16) + struct.pack("<HHBB", 90, 5000, antenna, 1) + bytes(23) + bytes([12]) + bytes(14),
         (0x0A, 0x38): bytes([0, 1, 0, 0, 0, 0, antenna, 1]) + bytes(8) + struct.pack("<HHB", 90, 5000, 12) + bytes(7),
+        (0x01, 0x03): tow + bytes([moment.fix_mode, int(fixed) * 0x0D, 0, (2 if moment.forged else 1) << 3]) + bytes(8),
+        (0x0D, 0x01): _next_pulse(moment, unix_s),
         (0x01, 0x61): tow,
     }
+
+
+def _next_pulse(moment: Moment, unix_s: int) -> bytes:
+    """TIM-TP, by UTC."""
+    week, tow_s = divmod(max(0, unix_s + 1 - GPS_EPOCH_NS // NS_PER_S), _WEEK_S)
+    known = 3 if moment.label is not None else 16
+    return struct.pack("<IIiHBB", tow_s * 1000, 0, moment.next_early_ps, week, known, 0)
 
 
 def _quality(satellite: Satellite, fixed: bool) -> int:
@@ -199,7 +251,7 @@ def _pvt(moment: Moment, tow: bytes, valid: int, used: int, accuracy_ns: int) ->
     place = struct.pack(
         "<iiiiII",
         round(LONGITUDE_DEG * 1e7),
-        round(LATITUDE_DEG * 1e7),
+        round(moment.latitude_deg * 1e7),
         round((ALTITUDE_M + 45.4) * 1000),
         round(ALTITUDE_M * 1000),
         1500,

@@ -22,8 +22,11 @@ _WANDER_NS = ((20_000, 1200), (2_000, 210))
 LEAP_SECONDS = 18
 """GPS - UTC since 2017."""
 
-_RECEIVER_NS = 25.0
-"""RMS error of the receiver's own edge, quantisation included."""
+_RECEIVER_NS = 20.0
+"""RMS error of the receiver's own edge besides its quantisation."""
+_TICK_PS = 20_833
+_BEAT_PS = 2_711
+"""A receiver gives pulses at ticks of its own oscillator, 48 MHz and a little off: their error is a sawtooth."""
 _LATENCY_NS = 700.0
 """Mean time from the edge to its stamp in the interrupt; never negative, with an exponential tail."""
 _BUSY_NS = 9_000.0
@@ -64,6 +67,10 @@ class World:
         """Reading of the kernel clock at a true time; the inverse of `count` to better than 0.1 ns."""
         bare = count_ns - self.shift_ns
         return bare - _wander(bare - _wander(bare))
+
+    def early_ps(self, count_s: int) -> int:
+        """By how much the receiver gives the pulse of a second too early, and knows it."""
+        return count_s * _BEAT_PS % _TICK_PS - _TICK_PS // 2
 
     def stamp(self, count_ns: int) -> int:
         """The kernel's stamp of an edge at true time `count_ns`, with the jitter of receiver and interrupt."""

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from stratum1.paths import Paths
+from stratum1.receiver.candidates import candidates
+from stratum1.receiver.memory import load
 from stratum1.settings import Settings
 from stratum1.supervisor import accounts
 from stratum1.supervisor.child import HOPELESS_RETRY_S, BlockedError, Child, Launch, State
 
-# Where a GPS receiver is found without being named: a udev name, the Pi's header, USB.
-SERIAL_NAMES = ("gps0", "ttyAMA0", "ttyACM0", "ttyUSB0")
+# What the log names when there is none of all that is looked for (receiver/candidates.py).
+SERIAL_NAMES = ("gps0", "ttyAMA0", "ttyS0", "ttyACM0", "ttyUSB0")
 
 
 class Plans:
@@ -27,7 +29,7 @@ class Plans:
     def __init__(self, paths: Paths, settings: Settings) -> None:
         self.paths = paths
         self.settings = settings
-        self._last_receiver: Path | None = None
+        self._started: tuple[Path, ...] = ()
 
     def children(self, say: Callable[[str], None]) -> list[Child]:
         """All children, in the order in which they are started."""
@@ -81,8 +83,8 @@ class Plans:
                 "or name it in receiver.gpsd",
                 HOPELESS_RETRY_S,
             )
-        device = self._receiver()
-        if device is None:
+        devices = self._receivers()
+        if not devices:
             raise BlockedError(
                 f"no GPS receiver at {self._wanted_receiver()}; seat the hat, or name its device in receiver.device"
             )
@@ -93,28 +95,35 @@ class Plans:
                 HOPELESS_RETRY_S,
             )
         # Not as root: gpsd would drop it only after opening the device, and would take hold of the PPS line before.
-        account = accounts.with_devices(accounts.account(("gpsd", accounts.OURS, "nobody")), [device])
-        gpsd = (program, "-n", "-N", "-S", str(settings.gpsd_port), str(device))
-        # The receiver is set up first, and that process then becomes gpsd, whose user may have no right to read Python:
-        # so it starts as we are and changes the user by itself.
+        account = accounts.with_devices(accounts.account(("gpsd", accounts.OURS, "nobody")), devices)
+        # The receiver is found and set up first, and that process then becomes gpsd, whose user may have no right to read
+        # Python: so it starts as we are and changes the user by itself.
         user = ("--as", f"{account.uid}:{account.gid}:{','.join(map(str, account.groups))}") if account else ()
-        return Launch((sys.executable, "-P", "-m", "stratum1", "receiver", *user, str(device), *gpsd))
+        wishes = ("--constellations", ",".join(settings.constellations)) if settings.constellations else ()
+        self._started = tuple(devices)
+        self.paths.receiver_answer.unlink(missing_ok=True)
+        files = ("--memory", str(self.paths.receiver_memory), "--answer", str(self.paths.receiver_answer))
+        ours = (sys.executable, "-P", "-m", "stratum1", "receiver", *user, *files, *wishes, *map(str, devices))
+        return Launch((*ours, "--", program, "-n", "-N", "-S", str(settings.gpsd_port)))
 
     def gpsd_key(self) -> Any:
-        """Anew for other settings, and for a receiver that is another device now; not for one that is unplugged."""
+        """Anew for other settings, and for another receiver when the one in use has gone; not for one that is unplugged."""
         receiver = self.settings.receiver
-        device = self._receiver() or self._last_receiver
-        return receiver.gpsd, receiver.gpsd_port, receiver.device, device
+        devices, now = self._started, tuple(self._receivers())
+        if now and (not devices or self._in_use(devices) not in now):
+            self._started = devices = now
+        return receiver.gpsd, receiver.gpsd_port, receiver.device, receiver.constellations, devices
 
-    def _receiver(self) -> Path | None:
-        """The device itself and not a link to it, so that a link that leads elsewhere is seen."""
+    def _in_use(self, devices: tuple[Path, ...]) -> Path:
+        found = load(self.paths.receiver_answer).found
+        return Path(found[0].device) if found else devices[0]
+
+    def _receivers(self) -> list[Path]:
+        """The devices themselves and not links to them, so that a link that leads elsewhere is seen."""
         wanted = self.settings.receiver.device
-        names = [self.paths.dev / name for name in SERIAL_NAMES] if wanted == "auto" else [Path(wanted)]
-        for name in names:
-            if name.exists():
-                self._last_receiver = name.resolve()
-                return self._last_receiver
-        return None
+        if wanted == "auto":
+            return candidates(self.paths.root)
+        return [Path(wanted).resolve()] if Path(wanted).exists() else []
 
     def _wanted_receiver(self) -> str:
         wanted = self.settings.receiver.device
