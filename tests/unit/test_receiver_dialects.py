@@ -10,10 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum1.receiver import dialects
-from stratum1.receiver.events import Device, Epoch, Event, Hardware, LeapNotice
+from stratum1.receiver.events import (
+    Device,
+    Epoch,
+    Event,
+    Hardware,
+    LeapNotice,
+    Sawtooth,
+    Surveying,
+    Suspicion,
+)
 from stratum1.receiver.reports import Interpreter
 from stratum1.timescale import iso_utc, parse_iso_utc
-from stratum1.tracking import Antenna, Leap
+from stratum1.tracking import Antenna, Jamming, Leap, Survey
 
 EVE = parse_iso_utc("2026-12-31T12:00:00Z")
 
@@ -175,6 +184,135 @@ def test_no_line_makes_it_raise_or_grow(lines: list[bytes]) -> None:
 
 @given(st.sampled_from([timegps(18, 7), timels(1, 43_200), pvt(7), mon_hw(2, 1), mon_rf((2, 1))]), st.integers(0, 200))
 def test_a_frame_cut_short_tells_nothing(line: bytes, cut: int) -> None:
-    whole = dialects.fact(line)
+    whole = dialects.facts(line)
     assert whole is not None
-    assert dialects.fact(line[: min(cut, len(line) - 6)]) is None
+    assert dialects.facts(line[: min(cut, len(line) - 6)]) == ()
+
+
+# Survey, jamming, forged signals, the pulse's own error
+
+
+def tim_tp(week_ms: int, early_ps: int, flags: int = 3) -> bytes:
+    return ubx(0x0D, 0x01, struct.pack("<IIiHBB", week_ms, 0, early_ps, 2400, flags, 0))
+
+
+def week_ms(time: str, leap: int = 0) -> int:
+    return (parse_iso_utc(time) // 10**6 - 315_964_800_000 + leap * 1000) % 604_800_000
+
+
+def test_the_error_of_a_pulse_is_told_of_the_second_that_it_begins() -> None:
+    interpreter = ublox()
+    (told,) = interpreter.line(tim_tp(week_ms("2026-12-31T12:00:01Z"), -7_123), EVE)
+    assert told == Sawtooth(EVE + 10**9, -7_123)
+    # By GPS time it takes the leap seconds to know which.
+    by_gps = tim_tp(week_ms("2026-12-31T12:00:01Z", leap=18), 9_000, flags=0)
+    assert interpreter.line(by_gps, EVE) == []
+    interpreter.line(timegps(18, valid=7), EVE)
+    epoch(interpreter, "2026-12-31T12:00:01.000Z")
+    assert interpreter.line(by_gps, EVE) == [Sawtooth(EVE + 10**9, 9_000)]
+
+
+def test_the_pulse_after_the_turn_of_the_week_is_the_next_one() -> None:
+    saturday = "2027-01-02T23:59:59.000Z"
+    interpreter = ublox(saturday)
+    (told,) = interpreter.line(tim_tp(0, 5_000), EVE)
+    assert told == Sawtooth(parse_iso_utc("2027-01-03T00:00:00Z"), 5_000)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        tim_tp(week_ms("2026-12-31T12:00:01Z"), 5_000, flags=3 | 16),  # the receiver says that it does not know
+        tim_tp(week_ms("2026-12-31T12:00:01Z"), 2_000_000),  # no clock is that slow
+        tim_tp(week_ms("2026-12-31T12:05:01Z"), 5_000),  # of another time
+        tim_tp(604_800_000, 5_000),
+    ],
+)
+def test_an_error_that_makes_no_sense_is_not_passed_on(frame: bytes) -> None:
+    assert ublox().line(frame, EVE) == []
+
+
+def svin(seconds: int, tenths_mm: int, valid: int, active: int) -> bytes:
+    payload = bytes(8) + struct.pack("<I", seconds) + bytes(16) + struct.pack("<II", tenths_mm, seconds)
+    return ubx(0x01, 0x3B, payload + bytes([valid, active, 0, 0]))
+
+
+def tim_svin(seconds: int, variance_mm2: int, valid: int, active: int) -> bytes:
+    payload = struct.pack("<I12xII", seconds, variance_mm2, seconds) + bytes([valid, active, 0, 0])
+    return ubx(0x0D, 0x04, payload)
+
+
+def test_the_survey_is_followed_on_both_generations() -> None:
+    for frames in (
+        (svin(12, 45_670, 0, 1), svin(300, 20_000, 1, 0), svin(0, 0, 0, 0)),
+        (tim_svin(12, 4567**2, 0, 1), tim_svin(300, 2000**2, 1, 0), tim_svin(0, 0, 0, 0)),
+    ):
+        interpreter = ublox()
+        assert interpreter.line(frames[0], EVE) == [Surveying(Survey.RUNNING, 12, 4567)]
+        assert interpreter.line(frames[0], EVE) == []
+        assert interpreter.line(frames[1], EVE) == [Surveying(Survey.DONE, 300, 2000)]
+        assert interpreter.line(frames[2], EVE) == [Surveying(Survey.UNKNOWN, 0, 0)]
+
+
+def test_the_receivers_own_verdict_on_jamming_is_told() -> None:
+    (told,) = ublox().line(ubx(0x0A, 0x09, bytes(20) + bytes([2, 1, 3 << 2]) + bytes(22) + bytes([200]) + bytes(14)), EVE)
+    assert told == Hardware(Antenna.OK, 200, Jamming.CRITICAL)
+    bands = bytes([0, 1, 2]) + bytes(13) + bytes([7]) + bytes(7) + bytes([1, 2, 2]) + bytes(13) + bytes([90]) + bytes(7)
+    (told,) = ublox().line(ubx(0x0A, 0x38, bytes([0, 2, 0, 0]) + bands), EVE)
+    assert told == Hardware(Antenna.OK, 90, Jamming.WARNING)
+
+
+@pytest.mark.parametrize(("state", "suspected"), [(0, None), (1, False), (2, True), (3, True)])
+def test_the_receivers_opinion_on_forged_signals_is_told_each_time(state: int, suspected: bool | None) -> None:
+    interpreter = ublox()
+    frame = ubx(0x01, 0x03, bytes([0, 0, 0, 0, 3, 13, 0, state << 3]) + bytes(8))
+    for _ in range(2):
+        assert interpreter.line(frame, EVE) == [Suspicion(suspected)]
+
+
+# The date before gpsd has moved it
+
+
+def moved(raw: bytes, gpsd_time: str) -> Epoch:
+    """gpsd's report of a time, after the receiver's own sentence or frame."""
+    interpreter = Interpreter()
+    interpreter.line(b'{"class":"DEVICE","path":"/dev/gps0","driver":"NMEA0183","activated":"x"}', EVE)
+    assert interpreter.line(raw, EVE) == []
+    return epoch(interpreter, gpsd_time)
+
+
+SPOKEN_2015 = [
+    b"$GPRMC,120000.00,A,4807.0,N,01131.0,E,0.0,,030615,,,A*00\r",
+    b"$GNZDA,120000.00,03,06,2015,00,00*00\r",
+    ubx(0x01, 0x07, struct.pack("<IHBBBBBB", 0, 2015, 6, 3, 12, 0, 0, 7) + bytes(80)),
+    ubx(0x01, 0x21, struct.pack("<IIiHBBBBBB", 0, 0, 0, 2015, 6, 3, 12, 0, 0, 7)),
+    ubx(0x01, 0x20, struct.pack("<IihbBI", 0, 0, 1847, 17, 7, 10)),
+]
+
+
+@pytest.mark.parametrize("raw", SPOKEN_2015)
+def test_a_recording_of_2015_does_not_pass_for_2034(raw: bytes) -> None:
+    told = moved(raw, "2035-01-17T12:00:00.000Z")
+    assert not told.date_plausible
+    assert iso_utc(told.utc_ns) == "2015-06-03T12:00:00Z"
+
+
+def test_a_receiver_that_tells_2007_in_2026_is_corrected_whether_gpsd_did_it_or_not() -> None:
+    raw = b"$GPRMC,120000.00,A,4807.0,N,01131.0,E,0.0,,080407,,,A*00\r"
+    for gpsd_time in ("2007-04-08T12:00:00.000Z", "2026-11-22T12:00:00.000Z"):
+        told = moved(raw, gpsd_time)
+        assert (iso_utc(told.utc_ns), told.rollovers, told.date_plausible) == ("2026-11-22T12:00:00Z", 1, True)
+
+
+@pytest.mark.parametrize("year", [2034, 2036, 2038, 2044])
+def test_a_box_that_lay_in_a_drawer_for_years_believes_what_its_receiver_says(year: int) -> None:
+    raw = f"$GPRMC,120000.00,A,4807.0,N,01131.0,E,0.0,,0203{year % 100:02d},,,A*00\r".encode()
+    told = moved(raw, f"{year}-03-02T12:00:00.000Z")
+    assert (told.date_plausible, told.rollovers) == (True, 0)
+
+
+def test_leap_seconds_of_the_past_tell_a_replay_whatever_its_date() -> None:
+    interpreter = ublox()
+    for leap, plausible in ((18, True), (19, True), (16, False), (15, False)):
+        interpreter.line(timegps(leap, valid=7), EVE)
+        assert epoch(interpreter, f"2026-12-31T12:00:{leap:02d}.000Z").date_plausible is plausible

@@ -21,7 +21,7 @@ from receiver_line import Line, events_until, gpsd, needs_gpsd, play
 from stratum1.receiver.events import Device, Epoch, Event
 from stratum1.receiver.gpsd import GpsdStream
 from stratum1.receiver.utc import RELEASED_NS
-from stratum1.timescale import NS_PER_S, iso_utc, parse_iso_utc
+from stratum1.timescale import GPS_ROLLOVER_NS, NS_PER_S, iso_utc, parse_iso_utc
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 
@@ -123,8 +123,19 @@ def test_a_replay_is_refused() -> None:
 
 @needs_gpsd
 def test_a_receiver_that_is_1024_weeks_behind_is_corrected() -> None:
-    """The LEA-4T of 2009 is, to a reader in 2028, a receiver that has rolled over."""
-    epochs = played("ublox-lea-4t.log", parse_iso_utc("2028-09-01T00:00:00Z")).epochs
+    """The Quectel of 2022 is, to a reader in 2041, a receiver that has rolled over."""
+    epochs = played("quectel-L70.log", parse_iso_utc("2041-10-01T00:00:00Z")).epochs
     fixed = [epoch for epoch in epochs if epoch.fix_mode >= 2]
-    assert iso_utc(fixed[0].utc_ns) == "2028-09-13T20:35:40Z"
+    assert iso_utc(fixed[0].utc_ns).startswith("2041-10-23")
     assert all(epoch.date_plausible and epoch.rollovers == 1 for epoch in fixed)
+    right = spoken_seconds("quectel-L70.log")
+    assert {(epoch.utc_ns - GPS_ROLLOVER_NS) // NS_PER_S for epoch in fixed} <= right
+
+
+@needs_gpsd
+def test_a_recording_that_would_fit_with_a_rollover_is_given_away_by_its_leap_seconds() -> None:
+    """The LEA-4T of 2009 would be of 2028, had it not the 15 leap seconds of 2009."""
+    epochs = played("ublox-lea-4t.log", parse_iso_utc("2028-09-01T00:00:00Z")).epochs
+    told = [epoch for epoch in epochs if epoch.leap_seconds is not None]
+    assert told
+    assert not any(epoch.date_plausible for epoch in told)

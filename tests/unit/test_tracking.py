@@ -60,6 +60,7 @@ snapshots = st.builds(
     refid=st.binary(min_size=4, max_size=4),
     precision=st.integers(-128, 127),
     detail=text.filter(lambda t: len(t.encode()) < 128),
+    receiver_port=text.filter(lambda t: len(t.encode()) < 24),
     receiver=text.filter(lambda t: len(t.encode()) < 64),
     pulse_device=text.filter(lambda t: len(t.encode()) < 64),
     temperature_mc=st.none() | st.integers(-(2**31) + 1, 2**31 - 1),
@@ -132,10 +133,11 @@ def test_each_field_lies_where_the_public_table_says(
     page = path.read_bytes()
     raw = {name: struct.unpack_from("=" + code, page, offset)[0] for offset, name, code, _ in layout()}
     expected: dict[str, object] = {
-        "magic": 0x54315331, "version": 2, "size": 512, "sequence": 2, "writer_pid": os.getpid(), "spare": bytes(24),
+        "magic": 0x54315331, "version": 2, "size": 512, "sequence": 2, "writer_pid": os.getpid(),
         "flags": snapshot.utc_valid + 2 * snapshot.leap_by_kernel,
         "quantisation_ps": -(2**31) if snapshot.quantisation_ps is None else snapshot.quantisation_ps,
         "temperature_mc": -(2**31) if snapshot.temperature_mc is None else snapshot.temperature_mc,
+        "receiver_port": snapshot.receiver_port.encode().ljust(24, b"\0"),
         "receiver": snapshot.receiver.encode().ljust(64, b"\0"),
         "pulse_device": snapshot.pulse_device.encode().ljust(64, b"\0"),
         "detail": snapshot.detail.encode().ljust(128, b"\0"),

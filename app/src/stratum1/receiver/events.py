@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stratum1.tracking import Antenna, Leap, Reason
+from stratum1.tracking import Antenna, Jamming, Leap, Reason, Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,16 @@ class Epoch:
     first_byte: bool = False
     """Whether `arrival_ns` is the burst's first byte."""
     device: str = ""
+    place: Place | None = None
+    """Where the receiver believes to be; None without a fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    latitude_deg: float
+    longitude_deg: float
+    error_m: float | None
+    """Horizontal, as the receiver or gpsd estimates it; None = not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,11 @@ class Device:
     baud: int = 0
     """0 where there is none (USB) or gpsd does not know yet."""
 
+    @property
+    def port(self) -> str:
+        """For a person: "ttyAMA0 38400", "ttyACM0"."""
+        return f"{self.path.rpartition('/')[2][:16]} {self.baud or ''}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class LeapNotice:
@@ -75,6 +90,34 @@ class Hardware:
     antenna: Antenna
     jamming: int | None = None
     """0 (no interference) .. 255 (strong), u-blox MON-HW jamInd; None = not told."""
+    jamming_state: Jamming = Jamming.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Surveying:
+    """How far a timing receiver is with finding out where it stands."""
+
+    state: Survey
+    seconds: int
+    accuracy_mm: int
+    """Standard deviation in 3D."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sawtooth:
+    """The receiver's own error of one pulse."""
+
+    utc_ns: int
+    """Of the second that the pulse begins."""
+    early_ps: int
+    """By how much the pulse comes too early: UBX-TIM-TP's qErr, which is to be added to a stamp of the pulse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """Whether the receiver itself finds the signals forged; None = it cannot tell."""
+
+    suspected: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +128,4 @@ class Gone:
     detail: str = ""
 
 
-Event = Epoch | Sky | Device | LeapNotice | Hardware | Gone
+Event = Epoch | Sky | Device | LeapNotice | Hardware | Surveying | Sawtooth | Suspicion | Gone

@@ -15,9 +15,21 @@ import re
 from typing import Any
 
 from stratum1.receiver import dialects, naming
-from stratum1.receiver.events import Device, Epoch, Event, Gone, Hardware, LeapNotice, Sky
-from stratum1.receiver.utc import RELEASED_NS, UtcWatch, leap_instant, resolve_date
-from stratum1.timescale import NS_PER_MS, NS_PER_S, parse_iso_utc
+from stratum1.receiver.events import (
+    Device,
+    Epoch,
+    Event,
+    Gone,
+    Hardware,
+    LeapNotice,
+    Place,
+    Sawtooth,
+    Sky,
+    Surveying,
+    Suspicion,
+)
+from stratum1.receiver.utc import RELEASED_NS, UtcWatch, leap_instant, resolve_date, unmoved
+from stratum1.timescale import GPS_EPOCH_NS, NS_PER_MS, NS_PER_S, parse_iso_utc
 from stratum1.tracking import Leap, Reason
 
 _FIRST_NS = 0
@@ -35,6 +47,10 @@ _WORDS_CHARACTERS = 500
 _SAME_EPOCH_NS = 500 * NS_PER_MS
 """Reports of one time that lie closer together are one epoch; a time told again later is a stuck receiver, or a leap
 second, which POSIX time counts twice."""
+
+_WEEK_NS = 604_800 * NS_PER_S
+_NEAR_NS = 10 * NS_PER_S
+"""A pulse is told of some tenths of a second before or after it; what is further off is of another time."""
 
 _DECIMAL = re.compile(r"(\d{1,12})(?:\.(\d{1,18}))?", re.ASCII)
 
@@ -57,7 +73,9 @@ class Interpreter:
         self._words = ""
         self._leap_heard = False
         self._notice: LeapNotice | None = None
-        self._hardware: Hardware | None = None
+        self._told: set[Event] = set()
+        """The newest of each kind that is told once until it changes."""
+        self._own_date_ns: int | None = None
 
     def line(self, text: bytes, now_ns: int) -> list[Event]:
         """The events in one line that gpsd wrote; `now_ns` is CLOCK_REALTIME, for reports without their own time."""
@@ -93,6 +111,8 @@ class Interpreter:
     def _tpv(self, report: dict[str, Any], now_ns: int) -> list[Event]:
         mode = _integer(report, "mode", 0, 3) or 0
         told = _utc(report.get("time"))
+        if told is not None and self._own_date_ns is not None:
+            told = unmoved(told, self._own_date_ns)
         if told is None:
             # No time is news too: the fix may be gone, and a receiver without one may tell no time at all.
             if mode >= 2:
@@ -112,7 +132,7 @@ class Interpreter:
         if leap is not None and not self._leap_heard:
             self._utc.leap_seconds(leap)
         utc_valid, leap_seconds, fix_age_ns = self._utc.epoch(arrival_ns, mode)
-        dated = resolve_date(told, self.known_past_ns)
+        dated = resolve_date(told, self.known_past_ns, leap_seconds)
         self._last = Epoch(
             utc_ns=dated.utc_ns,
             arrival_ns=arrival_ns,
@@ -124,11 +144,12 @@ class Interpreter:
             fix_age_ns=fix_age_ns,
             first_byte=first_byte,
             device=_text(report, "device"),
+            place=_place(report) if mode >= 2 else None,
         )
         return [self._last]
 
     def _told_again(self, last: Epoch, told_ns: int, arrival_ns: int) -> bool:
-        dated = resolve_date(told_ns, self.known_past_ns)
+        dated = resolve_date(told_ns, self.known_past_ns, last.leap_seconds)
         return dated.utc_ns == last.utc_ns and abs(arrival_ns - last.arrival_ns) < _SAME_EPOCH_NS
 
     def _arrival(self, report: dict[str, Any], told_ns: int, written_ns: int) -> tuple[int, bool]:
@@ -173,13 +194,19 @@ class Interpreter:
     def _forget(self) -> None:
         """What is plugged in next has to tell for itself."""
         self._utc.restart()
-        self._device = self._sky = self._last = self._notice = self._hardware = None
+        self._device = self._sky = self._last = self._notice = self._own_date_ns = None
+        self._told.clear()
         self._words = ""
         self._leap_heard = False
         self._interval_ns = _EPOCHS_NS
 
     def _raw(self, text: bytes) -> list[Event]:
-        match dialects.fact(text):
+        return [event for fact in dialects.facts(text) for event in self._fact(fact)]
+
+    def _fact(self, fact: dialects.Fact) -> list[Event]:
+        match fact:
+            case dialects.OwnDate(unix_ns):
+                self._own_date_ns = unix_ns
             case dialects.LeapSeconds(value):
                 self._leap_heard = True
                 self._utc.leap_seconds(value)
@@ -187,11 +214,14 @@ class Interpreter:
                 self._utc.resolved(resolved)
             case dialects.LeapToCome(change, seconds_left):
                 return self._leap_to_come(change, seconds_left)
-            case dialects.AntennaState(antenna, jamming):
-                hardware = Hardware(antenna, jamming)
-                if hardware != self._hardware:
-                    self._hardware = hardware
-                    return [hardware]
+            case dialects.AntennaState(antenna, jamming, jamming_state):
+                return self._news(Hardware(antenna, jamming, jamming_state))
+            case dialects.SurveyState(state, seconds, accuracy_mm):
+                return self._news(Surveying(state, seconds, accuracy_mm))
+            case dialects.SpoofingState(suspected):
+                return [Suspicion(suspected)]  # each time, as a single one is none
+            case dialects.PulseQuantisation(week_ms, utc, picoseconds) if picoseconds is not None:
+                return self._quantisation(week_ms, utc, picoseconds)
             case dialects.Model(words) if words not in self._words:
                 self._words = f"{self._words},{words}"[:_WORDS_CHARACTERS]
                 if self._device is not None:
@@ -200,6 +230,22 @@ class Interpreter:
                         self._device = dataclasses.replace(self._device, name=name)
                         return [self._device]
         return []
+
+    def _news(self, event: Event) -> list[Event]:
+        """`event`, unless it was the last of its kind."""
+        if event in self._told:
+            return []
+        self._told = {told for told in self._told if type(told) is not type(event)} | {event}
+        return [event]
+
+    def _quantisation(self, week_ms: int, utc: bool, picoseconds: int) -> list[Event]:
+        last = self._last
+        if last is None or not last.date_plausible or not (utc or last.leap_seconds is not None):
+            return []
+        week_ns = week_ms * NS_PER_MS - (0 if utc else (last.leap_seconds or 0) * NS_PER_S)
+        # Weeks begin at the same instant by either count, and the pulse is near the last epoch.
+        ahead_ns = (week_ns - (last.utc_ns - GPS_EPOCH_NS) + _WEEK_NS // 2) % _WEEK_NS - _WEEK_NS // 2
+        return [Sawtooth(last.utc_ns + ahead_ns, picoseconds)] if abs(ahead_ns) <= _NEAR_NS else []
 
     def _leap_to_come(self, change: int, seconds_left: int) -> list[Event]:
         notice = LeapNotice(Leap.NONE)
@@ -236,6 +282,24 @@ class Interpreter:
             return []
         self._device = device
         return [device]
+
+
+def _place(report: dict[str, Any]) -> Place | None:
+    latitude, longitude = _degrees(report, "lat", 90.0), _degrees(report, "lon", 180.0)
+    if latitude is None or longitude is None:
+        return None
+    return Place(latitude, longitude, _degrees(report, "eph", 1e7))
+
+
+def _degrees(report: dict[str, Any], key: str, limit: float) -> float | None:
+    value = report.get(key)
+    if isinstance(value, bool) or not isinstance(value, str | int) or len(str(value)) > 30:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if -limit <= number <= limit else None
 
 
 def _integer(report: dict[str, Any], key: str, low: int, high: int) -> int | None:

@@ -29,6 +29,12 @@ included: one that kept it finds its fix within seconds."""
 _SLACK_NS = 86_400 * NS_PER_S
 """How far before the last known date a receiver may still be believed: a day, the rhythm of storing dates."""
 
+_OWN_DATE_NS = 4 * 86_400 * NS_PER_S
+"""A receiver that tells weeks is taken to mean their middle."""
+
+_LEAST_LEAP_SECONDS = 17
+"""GPS - UTC has been 18 since 2017; a first negative leap second is thought possible, two are not."""
+
 _CORRECTED_WITHIN_NS = 260 * 7 * 86_400 * NS_PER_S
 """A corrected date must come out within five years of what is known: further away, it is as likely plain wrong."""
 
@@ -40,13 +46,25 @@ class DatedTime:
     plausible: bool
 
 
-def resolve_date(utc_ns: int, known_past_ns: int = RELEASED_NS) -> DatedTime:
+def unmoved(told_ns: int, own_date_ns: int) -> int:
+    """What the receiver itself told, where gpsd tells `told_ns` and the receiver's own date is about `own_date_ns`.
+
+    gpsd moves dates before 2017 by 1024 weeks and says nothing of it: a recording of 2015 would pass for 2034.
+    """
+    times = round((told_ns - own_date_ns) / GPS_ROLLOVER_NS)
+    rest = told_ns - own_date_ns - times * GPS_ROLLOVER_NS
+    return told_ns - times * GPS_ROLLOVER_NS if abs(rest) <= _OWN_DATE_NS else told_ns
+
+
+def resolve_date(utc_ns: int, known_past_ns: int = RELEASED_NS, leap_seconds: int | None = None) -> DatedTime:
     """What a receiver's `utc_ns` means when `known_past_ns` (build date or last good date, the later) is surely past.
 
     A date after it and within 1024 weeks stands as it is. An earlier one is moved up by whole 1024 weeks, to the first
     date not before `known_past_ns`, and believed if that is within five years of it. The rest is not plausible, and is
-    given back as it came.
+    given back as it came; so is every date with leap seconds as they were in force before mid-2015.
     """
+    if leap_seconds is not None and leap_seconds < _LEAST_LEAP_SECONDS and known_past_ns >= RELEASED_NS:
+        return DatedTime(utc_ns, 0, False)
     earliest = known_past_ns - _SLACK_NS
     if earliest <= utc_ns < earliest + GPS_ROLLOVER_NS:
         return DatedTime(utc_ns, 0, True)

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from stratum1.discipline import Discipline, Estimate, StoredDrift
-from stratum1.receiver.events import Device, Epoch, Event, Gone, Hardware, LeapNotice, Sky
+from stratum1.receiver.events import Epoch, Event, Gone, LeapNotice, Sawtooth
+from stratum1.timekeeper.health import Health
+from stratum1.timekeeper.suspicion import Suspicions
 from stratum1.timekeeper.pulses import PulseKeeper
-from stratum1.tracking.snapshot import Antenna, Leap, Reason, Snapshot
+from stratum1.tracking.snapshot import Leap, Reason, Snapshot
 
 if TYPE_CHECKING:
     from stratum1.clock import Clock
@@ -64,10 +66,12 @@ class Timekeeper:
         temperature: Callable[[int], int | None] = lambda monotonic_ns: None,
         beat: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda line: None,
+        suspicions: Suspicions | None = None,
         precision: int = -20,
     ) -> None:
         self.pulses = pulses
         self.messages = messages
+        self.suspicions = suspicions or Suspicions()
         self._clock = clock
         self._discipline = discipline
         self._page = page
@@ -79,10 +83,8 @@ class Timekeeper:
 
         self._problem = ""
         self._epoch = Epoch(0, 0)
-        self._sky = Sky(0, 0)
-        self._receiver = ""
+        self._health = Health()
         self._receiver_problem = ""
-        self._antenna = Antenna.UNKNOWN
         self._leap = LeapNotice(Leap.NONE)
         self._tai_offset = 0
 
@@ -101,6 +103,7 @@ class Timekeeper:
             self._discipline.edge(edge.sequence, edge.stamp_ns, clear=edge.clear)
         if self.messages is not None:
             for event in self.messages.receive(kernel):
+                self.suspicions.take(event, kernel - monotonic, monotonic)
                 self._take(event)
         if edges or monotonic >= self._due_ns:
             self._update()
@@ -124,7 +127,7 @@ class Timekeeper:
         self.messages = messages
         self._forget_receiver()
         if messages is None:
-            self._receiver = ""
+            self._health.forget_device()
 
     def watch(self, pulses: PulseKeeper) -> None:
         """Change to another source of pulses."""
@@ -141,29 +144,27 @@ class Timekeeper:
     def _take(self, event: Event) -> None:
         if isinstance(event, Epoch):
             self._message(event)
-        elif isinstance(event, Sky):
-            self._sky = event
-        elif isinstance(event, Device):
-            self._receiver = event.name
         elif isinstance(event, LeapNotice):
             if event != self._leap:
                 self._leap = event
                 self._discipline.leap(event.leap, event.at_ns, self._clock.steers)
-        elif isinstance(event, Hardware):
-            self._antenna = event.antenna
         elif isinstance(event, Gone):
             self._forget_receiver()
             self._receiver_problem = event.detail
             self._discipline.messages_lost(event.reason)
             if event.detail:
                 self._say(event.detail)
+        else:
+            if isinstance(event, Sawtooth):
+                # To be added to the stamp, hence how early; the discipline wants to know how late.
+                self._discipline.sawtooth(event.utc_ns, -event.early_ps / 1000.0)
+            self._health.take(event)
 
     def _forget_receiver(self) -> None:
         """What it said of itself is no longer so; its name, leap and TAI data still are."""
         self._receiver_problem = ""
         self._epoch = Epoch(0, 0)
-        self._sky = Sky(0, 0)
-        self._antenna = Antenna.UNKNOWN
+        self._health.forget()
 
     def _message(self, epoch: Epoch) -> None:
         last, self._epoch = self._epoch, epoch
@@ -172,6 +173,9 @@ class Timekeeper:
             self._tai_offset = epoch.leap_seconds + TAI_MINUS_GPS_S
         if not epoch.date_plausible:
             self._discipline.messages_lost(Reason.DATE_IMPLAUSIBLE)
+            return
+        if self.suspicions.forbid:
+            self._discipline.messages_lost(Reason.SPOOFING_SUSPECTED)
             return
         fix = epoch.fix_mode >= FIX
         told = (last.utc_ns, last.arrival_ns, last.fix_mode >= FIX)
@@ -186,6 +190,8 @@ class Timekeeper:
             self._discipline.pulses_lost(Reason.NO_PULSE if self.pulses.searching else Reason.NO_PULSE_DEVICE)
 
         kernel, monotonic = self._clock.read()
+        if news := self.suspicions.look(monotonic):
+            self._say(news)
         temperature = self._temperature(monotonic)
         order = self._discipline.advance(kernel, monotonic, temperature)
         if self._clock.steers:
@@ -215,11 +221,11 @@ class Timekeeper:
                 temperature_mc=temperature,
                 fix_mode=self._epoch.fix_mode,
                 utc_valid=bool(self._epoch.utc_valid),
-                satellites_used=self._sky.used,
-                satellites_seen=self._sky.seen,
-                antenna=self._antenna,
+                rollovers=self._epoch.rollovers,
+                spoofing=self.suspicions.spoofing,
+                spoofing_evidence=self.suspicions.evidence,
                 tai_offset=self._tai_offset,
-                receiver=self._receiver,
+                **self._health.fields(),
                 pulse_device=self.pulses.name,
             )
         )

@@ -16,9 +16,11 @@ from stratum1.discipline import Config, Discipline, StoredDrift
 from stratum1.heartbeat import Heartbeat
 from stratum1.paths import Paths
 from stratum1.settings import Settings, load
+from stratum1.timescale import parse_iso_utc
 from stratum1.timekeeper import store
 from stratum1.timekeeper.keeper import Messages, Timekeeper
 from stratum1.timekeeper.pulses import PulseKeeper
+from stratum1.timekeeper.suspicion import Suspicions
 from stratum1.timekeeper.thermometer import Thermometer
 from stratum1.tracking import TrackingWriter
 
@@ -57,6 +59,8 @@ def messages_of(settings: Settings, drift: StoredDrift | None) -> Messages | Non
     from stratum1.receiver.utc import RELEASED_NS
 
     known_past_ns = RELEASED_NS if drift is None else max(RELEASED_NS, drift.saved_ns)
+    if settings.receiver.not_before:
+        known_past_ns = max(known_past_ns, parse_iso_utc(settings.receiver.not_before + "T00:00:00Z"))
     return GpsdStream("127.0.0.1", settings.receiver.gpsd_port, known_past_ns)
 
 
@@ -95,6 +99,7 @@ class Process:
             temperature=Thermometer(paths.sys).read,
             beat=Heartbeat().beat,
             say=say,
+            suspicions=Suspicions(self._servers_disagree, self._settings.receiver.on_spoofing == "holdover"),
             precision=clocks.precision(),
         )
 
@@ -121,9 +126,11 @@ class Process:
         self._discipline.reconfigure(config_of(settings, settings.timekeeper.steer == "kernel"))
         if (settings.pulse.device, settings.pulse.edge) != (old.pulse.device, old.pulse.edge):
             self._keeper.watch(self._pulses())
-        if (settings.timekeeper.labels, settings.receiver.gpsd_port) != (
+        self._keeper.suspicions.leave = settings.receiver.on_spoofing == "holdover"
+        if (settings.timekeeper.labels, settings.receiver.gpsd_port, settings.receiver.not_before) != (
             old.timekeeper.labels,
             old.receiver.gpsd_port,
+            old.receiver.not_before,
         ):
             self._keeper.listen_to(messages_of(settings, self._drift))
         return True
@@ -137,6 +144,15 @@ class Process:
     def _pulses(self) -> PulseKeeper:
         pulse = self._settings.pulse
         return PulseKeeper(pulse.device, self._paths.dev, self._paths.sys, by_clear=pulse.edge == "clear")
+
+    def _servers_disagree(self) -> bool:
+        # Loaded here alone: nearly nobody has such servers.
+        if not self._paths.upstream_status.exists():
+            return False
+        from stratum1.upstream import read
+
+        upstream = read(self._paths)
+        return upstream is not None and upstream.contradicts
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop = True

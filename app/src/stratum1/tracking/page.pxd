@@ -78,7 +78,7 @@ cdef extern from *:
         uint8_t rollovers;
         uint8_t standby_pulses;
         int32_t quantisation_ps;
-        uint8_t spare[24];
+        char receiver_port[24];
         char receiver[64];
         char pulse_device[64];
         char detail[128];
@@ -237,6 +237,7 @@ cdef extern from *:
         uint8_t rollovers
         uint8_t standby_pulses
         int32_t quantisation_ps
+        char receiver_port[24]
         char receiver[64]
         char pulse_device[64]
         char detail[128]

@@ -116,6 +116,7 @@ cdef void fill_page(tracking_page *page, snapshot):
     page.rollovers = _byte(snapshot.rollovers)
     page.standby_pulses = _byte(snapshot.standby_pulses)
     page.quantisation_ps = INT32_MIN if snapshot.quantisation_ps is None else snapshot.quantisation_ps
+    _put(page.receiver_port, sizeof(page.receiver_port), snapshot.receiver_port)
     _put(page.receiver, sizeof(page.receiver), snapshot.receiver)
     _put(page.pulse_device, sizeof(page.pulse_device), snapshot.pulse_device)
     _put(page.detail, sizeof(page.detail), snapshot.detail)
@@ -172,6 +173,7 @@ cdef object page_as_snapshot(const tracking_page *page):
         labels_agreeing=page.labels_agreeing,
         labels_needed=page.labels_needed,
         message_delay_ns=page.message_delay_ns,
+        receiver_port=_get(page.receiver_port, sizeof(page.receiver_port)),
         receiver=_get(page.receiver, sizeof(page.receiver)),
         pulse_device=_get(page.pulse_device, sizeof(page.pulse_device)),
     )

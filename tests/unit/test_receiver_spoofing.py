@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""Forged signals raise a suspicion on four kinds of evidence, honest trouble on none, and a clean while ends it."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratum1.receiver.events import Epoch, LeapNotice, Place, Suspicion
+from stratum1.receiver.spoofing import CLEAN_NS, MOVED_NS, SpoofingWatch
+from stratum1.timekeeper.suspicion import ASK_EVERY_NS, Suspicions
+from stratum1.timescale import NS_PER_S, parse_iso_utc
+from stratum1.tracking import Leap, Spoofing, SpoofingEvidence
+
+NOON = parse_iso_utc("2026-12-01T12:00:00Z")
+HOME = (48.1, 11.5)
+
+
+class Sky:
+    """Epochs once a second, monotonic time beginning at 0; a crystal that is `ppm` off."""
+
+    def __init__(self, ppm: float = 30.0) -> None:
+        self.watch = SpoofingWatch()
+        self.ppm = ppm
+        self.second = 0
+        self.shift_s = 0.0
+        self.north_m = 0.0
+        self.error_m: float | None = 4.0
+        self._random = random.Random(1)
+
+    @property
+    def now(self) -> int:
+        return round(self.second * (1 + self.ppm * 1e-6) * NS_PER_S)
+
+    def run(self, seconds: int, mode: int = 3, valid: bool | None = True) -> tuple[Spoofing, SpoofingEvidence]:
+        for _ in range(seconds):
+            self.second += 1
+            lag_ns = round((0.15 + self._random.random() * 0.05) * NS_PER_S)
+            utc_ns = NOON + (self.second * NS_PER_S) + round(self.shift_s * NS_PER_S)
+            metres = self.north_m + self._random.gauss(0, 3)
+            place = Place(HOME[0] + math.degrees(metres / 6.371e6), HOME[1], self.error_m)
+            epoch = Epoch(utc_ns, self.now + lag_ns, mode, valid, place=place)
+            self.watch.epoch(epoch, self.now + lag_ns)
+        return self.watch.verdict(self.now)
+
+    def sleep(self, seconds: int) -> None:
+        self.second += seconds
+
+
+CLEAN = (Spoofing.NONE, SpoofingEvidence.NONE)
+
+
+def test_a_quiet_box_is_above_suspicion_after_a_minute_and_not_before() -> None:
+    sky = Sky()
+    assert sky.run(30)[0] is Spoofing.UNKNOWN
+    assert sky.run(30) == CLEAN
+    assert sky.run(3000) == CLEAN
+
+
+@pytest.mark.parametrize("jump_s", [-3600.0, -1.0, 0.7, 1.0, 86_400.0])
+def test_a_jump_of_the_time_is_suspected_within_seconds(jump_s: float) -> None:
+    sky = Sky()
+    sky.run(100)
+    sky.shift_s = jump_s
+    assert sky.run(3) == CLEAN
+    assert sky.run(3) == (Spoofing.SUSPECTED, SpoofingEvidence.TIME_JUMP)
+
+
+def test_a_jump_back_is_evidence_too_and_ten_clean_minutes_end_it() -> None:
+    sky = Sky()
+    sky.run(100)
+    sky.shift_s = 5.0
+    sky.run(300)
+    sky.shift_s = 0.0
+    sky.run(10)
+    clean_s = CLEAN_NS // NS_PER_S
+    assert sky.run(clean_s - 20)[0] is Spoofing.SUSPECTED
+    assert sky.run(20) == CLEAN
+
+
+def test_a_single_odd_message_is_no_suspicion() -> None:
+    sky = Sky()
+    sky.run(100)
+    for _ in range(5):
+        sky.shift_s = 7.0
+        sky.run(1)
+        sky.shift_s = 0.0
+        sky.run(20)
+    assert sky.run(1) == CLEAN
+
+
+def test_a_receiver_that_had_the_wrong_leap_seconds_and_said_so_is_honest() -> None:
+    sky = Sky()
+    sky.shift_s = 3.0
+    sky.run(700, valid=False)
+    sky.shift_s = 0.0
+    assert sky.run(100) == CLEAN
+
+
+def test_a_silence_of_hours_with_a_bad_crystal_is_no_jump() -> None:
+    sky = Sky(ppm=150.0)
+    sky.run(100)
+    sky.sleep(4 * 3600)
+    assert sky.run(100) == CLEAN
+
+
+def test_a_jump_hidden_in_a_short_silence_is_seen() -> None:
+    sky = Sky()
+    sky.run(100)
+    sky.run(300, mode=1)
+    sky.shift_s = 2.0
+    assert sky.run(10)[1] is SpoofingEvidence.TIME_JUMP
+
+
+def test_a_box_that_stands_still_and_is_said_to_be_elsewhere_is_deceived() -> None:
+    sky = Sky()
+    sky.run(100)
+    sky.north_m = 1000.0
+    assert sky.run(10) == (Spoofing.SUSPECTED, SpoofingEvidence.POSITION_JUMP)
+    sky.north_m = 0.0
+    assert sky.run(CLEAN_NS // NS_PER_S + 5) == CLEAN
+
+
+def test_how_far_off_is_a_jump_depends_on_how_well_the_receiver_knows() -> None:
+    sky = Sky()
+    sky.error_m = 300.0
+    sky.run(100)
+    sky.north_m = 1000.0
+    assert sky.run(100) == CLEAN
+    sky.north_m = 3000.0
+    assert sky.run(10)[1] is SpoofingEvidence.POSITION_JUMP
+
+
+def test_a_box_that_was_carried_away_is_believed_after_an_hour() -> None:
+    sky = Sky()
+    sky.run(100)
+    sky.north_m = 5000.0
+    moved_s = MOVED_NS // NS_PER_S
+    assert sky.run(moved_s - 60)[1] is SpoofingEvidence.POSITION_JUMP
+    assert sky.run(60 + CLEAN_NS // NS_PER_S + 60) == CLEAN
+
+
+def test_a_receiver_that_is_still_finding_itself_is_not_suspected() -> None:
+    sky = Sky()
+    sky.north_m = 3000.0
+    sky.run(20)
+    sky.north_m = 0.0
+    assert sky.run(100) == CLEAN
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 2, 3]), st.integers(1, 200)), max_size=12), st.floats(-150, 150))
+def test_no_history_of_fixes_won_and_lost_is_a_suspicion(history: list[tuple[int, int]], ppm: float) -> None:
+    sky = Sky(ppm)
+    for mode, seconds in history:
+        assert sky.run(seconds, mode)[0] is not Spoofing.SUSPECTED
+
+
+def test_the_receivers_own_opinion_counts_when_it_holds() -> None:
+    watch = SpoofingWatch()
+    for second in range(4):
+        watch.receiver_says(True, second * NS_PER_S)
+    assert watch.verdict(4 * NS_PER_S)[0] is Spoofing.UNKNOWN
+    watch.receiver_says(True, 4 * NS_PER_S)
+    assert watch.verdict(4 * NS_PER_S) == (Spoofing.SUSPECTED, SpoofingEvidence.RECEIVER)
+    # It says so until it says otherwise.
+    assert watch.verdict(10**4 * NS_PER_S)[0] is Spoofing.SUSPECTED
+    watch.receiver_says(False, 10**4 * NS_PER_S)
+    assert watch.verdict(10**4 * NS_PER_S + CLEAN_NS) == CLEAN
+
+
+# In the timekeeper
+
+
+def test_servers_that_disagree_are_evidence_while_they_do() -> None:
+    disagree = True
+    suspicions = Suspicions(lambda: disagree)
+    said = suspicions.look(0)
+    assert "other time servers disagree" in said
+    assert suspicions.spoofing is Spoofing.SUSPECTED
+    assert suspicions.evidence is SpoofingEvidence.SERVERS
+    assert suspicions.look(NS_PER_S) == ""
+    disagree = False
+    suspicions.look(ASK_EVERY_NS)
+    assert "no suspicion any more" in suspicions.look(ASK_EVERY_NS + CLEAN_NS)
+    assert suspicions.evidence is SpoofingEvidence.NONE
+
+
+@pytest.mark.parametrize("leave", [False, True])
+def test_only_who_was_told_to_leaves_the_signals(leave: bool) -> None:
+    suspicions = Suspicions(leave=leave)
+    for second in range(8):
+        suspicions.take(Suspicion(True), 0, second * NS_PER_S)
+    said = suspicions.look(8 * NS_PER_S)
+    assert suspicions.forbid is leave
+    assert ("they are not used" in said) is leave
+
+
+def test_a_leap_second_is_no_jump() -> None:
+    suspicions = Suspicions()
+    at = parse_iso_utc("2027-01-01T00:00:00Z")
+    suspicions.take(LeapNotice(Leap.INSERT, at), 0, 0)
+    for second in range(-200, 200):
+        true = at + second * NS_PER_S
+        utc = true if second < 0 else true - NS_PER_S
+        suspicions.take(Epoch(utc, true + NS_PER_S // 10, 3, True), 0, true)
+    assert suspicions.spoofing is not Spoofing.SUSPECTED
