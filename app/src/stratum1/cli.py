@@ -25,6 +25,7 @@ VERBS = {
     "settings": Verb("stratum1.settings.command", "show, get, set or check settings"),
     "update": Verb("stratum1.update.command", "check and install a signed bundle, keep it or go back"),
     "network": Verb("stratum1.networking", "set up the appliance's network; confirm or take back a change"),
+    "bootchart": Verb("stratum1.bootchart", "how long the last start took, step by step"),
     "nic": Verb("stratum1.nic", "let a network device stamp packets itself, where it can"),
     "demo": Verb("stratum1.demo", "run the appliance on this PC with a simulated GPS hat"),
     "hat": Verb("stratum1.simulator.hat", "the simulated GPS hat: serve it, or give it a fault"),

@@ -132,6 +132,11 @@ class Paths:
         return self.run / "panel.png"
 
     @property
+    def boot_chart(self) -> Path:
+        """When each step of the last start was done, seconds since power-on; kept by the appliance's start scripts."""
+        return self.root / "run" / "boot-chart"
+
+    @property
     def update_bundle(self) -> Path:
         """Where the page puts what was uploaded, for the order `update`."""
         return self.data / "update.bundle"

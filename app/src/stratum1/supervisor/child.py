@@ -104,6 +104,11 @@ class Child:
         self._last_line = ""
         self._logged: dict[str, None] = {}
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has shown a sign of life since it was last started."""
+        return self._beaten
+
     # What the supervisor asks for
 
     def turn(self, now: float) -> None:

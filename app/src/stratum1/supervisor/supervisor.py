@@ -19,6 +19,7 @@ from stratum1.paths import Paths
 from stratum1.receiver.status import ReceiverStatus, poll
 from stratum1.settings import load
 from stratum1.supervisor import accounts
+from stratum1.supervisor.boot_chart import BootChart
 from stratum1.supervisor.child import HOPELESS_STATUS, Child, State
 from stratum1.supervisor.files import write_json
 from stratum1.supervisor.log import Log
@@ -59,6 +60,7 @@ class Supervisor:
         self.network = NetworkKeeper(paths, self.say) if network else None
         self.watchdog = watchdog
         self._renewal = Renewal.of(paths, self.say)
+        self._boot_chart = BootChart.of(paths)
         self._fit_at = time.monotonic()
         self._settings_seen = _look(paths.settings)
         self._keys_seen = _look(self._keys)
@@ -98,6 +100,7 @@ class Supervisor:
             self._check_gpsd(now)
             self.feed(now)
             self._renewal.turn(now, all(child.state is State.RUNNING for child in self.children if child.name in PROOF))
+            self._boot_chart.turn(child.name for child in self.children if child.alive)
             self._publish()
             self._sleep(wake, min([now + TURN_S, *(child.due() for child in self.children)]))
         self._end(wake)
