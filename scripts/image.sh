@@ -52,12 +52,14 @@ get_buildroot() {
 
 buildroot() { make -s -C "$buildroot" "O=$output" "BR2_EXTERNAL=$external" "$@"; }
 
-# Configured anew when a snippet or the fragment of the caller changed, so that menuconfig's changes live until then.
+# Configured anew when a snippet, a recipe's options or the fragment of the caller changed, so that menuconfig's
+# changes live until then.
 configure() {
 	"$top/scripts/image-defconfigs.sh" --check
 	mkdir -p "$output" "$BR2_DL_DIR"
 	cat "$external/configs/stratum1_${board}_defconfig" ${BR2_FRAGMENT:+"$BR2_FRAGMENT"} > "$output/defconfig.new" ||
 		die "no defconfig stratum1_${board}_defconfig"
+	echo "# options $(cat "$external/Config.in" "$external"/package/*/Config.in | sha256sum)" >> "$output/defconfig.new"
 	if [ ! -e "$output/.config" ] || ! cmp -s "$output/defconfig.new" "$output/defconfig.used"; then
 		say "configuring stratum1_${board}_defconfig"
 		buildroot "BR2_DEFCONFIG=$output/defconfig.new" defconfig > "$output/configure.log" 2>&1 ||
@@ -66,13 +68,15 @@ configure() {
 	fi
 }
 
-# One line for each package that is begun; the whole story is in the log.
+# progress BUILT TOTAL: one line for each package that is begun; the whole story is in the log.
 progress() {
-	awk -v total="$1" '
+	awk -v count="$1" -v total="$2" '
 		{ gsub(/\033\[[0-9;]*m/, "") }
-		/^>>> / && $2 != "" && !($2 in seen) {
+		/^>>> / && $2 != "" && $4 != "" && !($2 in seen) {
 			seen[$2] = 1
-			printf "image: [%3d of about %d] %s %s\n", ++count, total, $2, ($4 == "" ? "" : $3)
+			# What was begun before and not finished is counted, so it may be one more.
+			if (++count > total) total = count
+			printf "image: %d/%d packages, %s %s\n", count, total, $2, $3
 			fflush()
 		}'
 }
@@ -84,10 +88,11 @@ build() {
 	log=$images/build-$board.log
 	# What the program was built from last time is not asked for; it is built from what lies here now.
 	[ ! -d "$output/build" ] || buildroot stratum1-dirclean
-	total=$(buildroot show-targets | wc -w)
-	say "building $total packages and what they are built with; the whole story is in $log"
+	total=$(buildroot show-build-order | wc -w)
+	ready=$(find "$output/build" -mindepth 2 -maxdepth 2 -name .stamp_installed 2> /dev/null | wc -l)
+	say "$total packages for the box and for building it, $ready of them are built; the whole story is in $log"
 	begun=$(date +%s)
-	{ buildroot all 2>&1 && : > "$output/.built"; } | tee "$log" | progress "$total"
+	{ buildroot all 2>&1 && : > "$output/.built"; } | tee "$log" | progress "$ready" "$total"
 	[ -e "$output/.built" ] || { tail -n 30 "$log" >&2; die "the build failed; see $log"; }
 	rm "$output/.built"
 	say "built in $((($(date +%s) - begun) / 60)) minutes"

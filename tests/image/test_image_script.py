@@ -55,9 +55,9 @@ def test_progress_names_each_package_once_and_counts() -> None:
         "\033[7m>>> busybox 1.37.0 Extracting\033[27m\nnoise\n>>> busybox 1.37.0 Building\n>>> linux custom Building\n"
     )
     result = subprocess.run(
-        ["sh", "-c", function[0] + "progress 9"], input=log, capture_output=True, text=True, check=True
+        ["sh", "-c", function[0] + "progress 3 9"], input=log, capture_output=True, text=True, check=True
     )
     assert result.stdout.splitlines() == [
-        "image: [  1 of about 9] busybox 1.37.0",
-        "image: [  2 of about 9] linux custom",
+        "image: 4/9 packages, busybox 1.37.0",
+        "image: 5/9 packages, linux custom",
     ]
