@@ -48,13 +48,14 @@ def wait_for(what: str, look: Callable[[], Result | None], seconds: float) -> Re
 
 
 class Box:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, image: Path | None = None, megabytes: int = 512) -> None:
         need("qemu-system-aarch64", "mcopy", "ssh", "ssh-keygen")
+        self.megabytes = megabytes
         self.folder = folder
         self.card = folder / "card.img"
         self.console = folder / "console.log"
         self.key = folder / "key"
-        shutil.copy(built() / "disk.img", self.card)
+        shutil.copy(image or built() / "disk.img", self.card)
         os.truncate(self.card, CARD_BYTES)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
         self.put("authorized_keys", Path(f"{self.key}.pub").read_text())
@@ -72,7 +73,11 @@ class Box:
         self.ports = {"ssh": free_port(stream), "web": free_port(stream), "ntp": free_port(socket.SOCK_DGRAM)}
         forward = f"hostfwd=tcp:127.0.0.1:{self.ports['ssh']}-:22,hostfwd=tcp:127.0.0.1:{self.ports['web']}-:80"
         forward += f",hostfwd=udp:127.0.0.1:{self.ports['ntp']}-:123"
-        command = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "512"]
+        self.process = subprocess.Popen(self.command(forward), stdin=subprocess.DEVNULL)
+
+    def command(self, forward: str) -> list[str]:
+        """QEMU's; `forward` leads the host's ports to those of the box."""
+        command = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", str(self.megabytes)]
         # The only serial port is the receiver's, as on the Pi, and nothing is plugged into it.
         command += ["-display", "none", "-monitor", "none", "-serial", "null", "-device", "virtio-serial-pci"]
         command += ["-chardev", f"file,id=console,path={self.console}", "-device", "virtconsole,chardev=console"]
@@ -81,7 +86,7 @@ class Box:
         command += ["-device", "virtio-blk-pci,drive=card"]
         command += ["-netdev", f"user,id=net,hostname=pc,{forward}", "-device", "virtio-net-pci,netdev=net,romfile="]
         command += ["-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset"]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        return command
 
     def pull_the_plug(self) -> None:
         if self.process is not None:
