@@ -100,9 +100,10 @@ def test_when_the_box_is_gone_the_page_says_that_it_is_old(page: Page, served: S
 def test_it_fits_the_screen_and_can_be_read(
     browser: Browser, served: Served, size: dict[str, int], scheme: str
 ) -> None:
+    served.box.settings = served.box.settings.changed("upstream.servers", ["a-rather-long-name.example.org"])
     context = browser.new_context(viewport=size, color_scheme=scheme)
     page = context.new_page()
-    for path in ("/", "/help"):
+    for path in ("/", "/help", "/sources", "/clients", "/history"):
         page.goto(served.url + path)
         for summary in page.locator("summary").all()[1:]:
             summary.click()

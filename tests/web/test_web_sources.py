@@ -17,7 +17,7 @@ from snapshots import LOCKED, Publish
 from stratum1.paths import Paths
 from stratum1.settings import Settings
 from stratum1.web.app import create_app
-from stratum1.web.sky import LOUDEST_DBHZ, RADIUS, name_of, satellites
+from stratum1.web.sky import LOUDEST_DBHZ, RADIUS, constellations, name_of, satellites
 
 ROW = {"prn": 7, "constellation": "GPS", "elevation_deg": 45, "azimuth_deg": 90, "cn0_dbhz": 44.0, "used": True}
 RECEIVER = {
@@ -110,3 +110,18 @@ def test_no_content_of_a_file_breaks_the_page(paths: Paths, content: Any, childr
 def test_a_file_that_is_no_json_is_as_good_as_none(paths: Paths, content: bytes) -> None:
     paths.receiver_status.write_bytes(content)
     assert create_app(paths, Settings()).test_client().get("/sources").status_code == 200
+
+
+def test_constellations_count_what_is_heard_and_used() -> None:
+    sky = satellites(
+        [
+            ROW,
+            {**ROW, "prn": 8, "cn0_dbhz": 30.0, "used": False},
+            {**ROW, "prn": 9, "cn0_dbhz": 0.0, "used": False},
+            {**ROW, "prn": 301, "constellation": "Galileo", "cn0_dbhz": 41.0},
+            {**ROW, "prn": 65, "constellation": "GLONASS", "cn0_dbhz": 0, "used": False},
+        ]
+    )
+    found = constellations(sky)
+    assert [(each.name, each.heard, each.used) for each in found] == [("GPS", 2, 1), ("Galileo", 1, 1)]
+    assert (found[0].loudest_dbhz, found[0].mean_dbhz) == (44.0, 37.0)

@@ -82,7 +82,7 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
     headers.install(app, box)
     app.register_blueprint(status.room(box))
     app.register_blueprint(graphs.room(box))
-    app.register_blueprint(sources.room(box))
+    app.register_blueprint(sources.room(box, guard))
     app.register_blueprint(help.room(box))
     app.register_blueprint(api.room(box, streams))
     app.register_blueprint(check.room(box))

@@ -9,9 +9,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, FileField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    DecimalField,
+    Field,
+    FileField,
+    HiddenField,
+    IntegerField,
+    PasswordField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import InputRequired, NumberRange
 
 from stratum1.settings import Settings, SettingsError
+from stratum1.web.cable import CABLES, LONGEST_M
 
 
 class LogIn(FlaskForm):  # type: ignore[misc]
@@ -34,6 +47,16 @@ class Mark(FlaskForm):  # type: ignore[misc]
 
 class Restore(FlaskForm):  # type: ignore[misc]
     file = FileField("Settings file")
+
+
+class AntennaDelay(FlaskForm):  # type: ignore[misc]
+    cable = SelectField("Cable", choices=[cable.name for cable in CABLES])
+    length_m = DecimalField(
+        "Length in m", default=0, validators=[InputRequired("want a number"), NumberRange(0, LONGEST_M)]
+    )
+    other_ns = IntegerField(
+        "Other delay in ns", default=0, validators=[InputRequired("want a number"), NumberRange(-100_000, 100_000)]
+    )
 
 
 class Welcome(FlaskForm):  # type: ignore[misc]

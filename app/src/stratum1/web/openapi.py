@@ -229,6 +229,7 @@ def document() -> Schema:
             "/api/v1/stability": _get("Allan deviation of the served clock and of the bare crystal", STABILITY),
             "/api/v1/events": _get("Changes of state, newest first", EVENTS),
             "/api/v1/receiver": _get("The receiver and its satellites", table({})),
+            "/api/v1/upstream": _get("The servers compared with; null while nobody is asked", maybe(table({}))),
             "/api/v1/processes": _get("The programs of the box", table({})),
             "/api/v1/check": _get("The box asks itself by NTP", CHECK),
             "/api/v1/traffic": _get("What was answered and what was not", TRAFFIC),

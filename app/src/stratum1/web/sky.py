@@ -73,6 +73,35 @@ def satellites(rows: object) -> list[Satellite]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Constellation:
+    name: str
+    heard: int
+    used: int
+    loudest_dbhz: float
+    mean_dbhz: float
+    """Of those that are heard."""
+
+
+def constellations(sky: Iterable[Satellite]) -> list[Constellation]:
+    """Those of which at least one satellite is heard, the most useful first."""
+    heard: dict[str, list[Satellite]] = {}
+    for each in sky:
+        if each.cn0_dbhz > 0:
+            heard.setdefault(each.constellation, []).append(each)
+    found = [
+        Constellation(
+            name,
+            len(group),
+            sum(each.used for each in group),
+            max(each.cn0_dbhz for each in group),
+            sum(each.cn0_dbhz for each in group) / len(group),
+        )
+        for name, group in heard.items()
+    ]
+    return sorted(found, key=lambda each: (-each.used, -each.heard, each.name))
+
+
 def _satellite(row: dict[str, Any]) -> Satellite | None:
     number = _number(row.get("prn"))
     if number is None:

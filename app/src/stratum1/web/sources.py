@@ -1,18 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""Sources: the receiver, its sky, and the programs that make time of it."""
+"""Sources: the receiver, its sky and its cable, the servers compared with, and the programs that make time of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, flash, jsonify, redirect, render_template, url_for
 
+from stratum1 import upstream
 from stratum1.web.box import Box
-from stratum1.web.sky import satellites
-from stratum1.words import Status
+from stratum1.web.cable import delay_ns
+from stratum1.web.configure import store
+from stratum1.web.login import Guard
+from stratum1.web.overheard import Overheard
+from stratum1.web.peers import rows as peers
+from stratum1.web.sky import constellations, satellites
+from stratum1.words import TALLIES, Status, compare
 
-PANEL_ROWS = ("Satellites", "Antenna", "Pulse", "Leap second")
+PANEL_ROWS = (
+    "Satellites",
+    "Antenna",
+    "Survey of the position",
+    "Interference",
+    "Forged signals",
+    "Pulse",
+    "Leap second",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +72,62 @@ def facts(status: Status, receiver: dict[str, Any]) -> list[tuple[str, str]]:
     return [(label, text) for label, text in rows if text]
 
 
-def room(box: Box) -> Blueprint:
+def room(box: Box, guard: Guard) -> Blueprint:
     rooms = Blueprint("sources", __name__)
+    overheard = Overheard()
 
-    @rooms.get("/sources")
-    def view() -> str:
+    def page(form: Any, code: int = 200) -> tuple[str, int]:
         receiver, status = box.receiver(), box.status()
+        named = bool(box.settings.upstream.servers)
+        others = upstream.read(box.paths) if named else None
+        sky = satellites(receiver.get("satellites"))
         return render_template(
             "sources.html",
             facts=facts(status, receiver),
             verdict=str(receiver.get("verdict") or receiver.get("problem") or "Nothing is known of the receiver yet."),
-            satellites=satellites(receiver.get("satellites")),
+            satellites=sky,
+            constellations=constellations(sky),
             programs=programs(box.children()),
-        )
+            comparison=compare(others) if named else None,
+            peers=peers(others),
+            tallies=TALLIES,
+            form=form,
+            delay_ns=box.settings.pulse.delay_ns,
+        ), code
+
+    @rooms.get("/sources")
+    def view() -> Any:
+        from stratum1.web.forms import AntennaDelay
+
+        return page(AntennaDelay() if guard.known else None)
+
+    @rooms.post("/sources/delay")
+    @guard.only_known
+    def delay() -> Any:
+        from stratum1.web.forms import AntennaDelay
+
+        form = AntennaDelay()
+        if not form.validate_on_submit():
+            return page(form, 422)
+        length_m, other_ns = float(form.length_m.data), int(form.other_ns.data)
+        found = delay_ns(form.cable.data, length_m, other_ns)
+        problem = store(box, box.settings.changed("pulse.delay_ns", found))
+        if problem:
+            form.length_m.errors = [problem]
+            return page(form, 422)
+        name = form.cable.data.partition(" (")[0]
+        flash(f"{length_m:g} m of {name} and {other_ns} ns of other delay make {found} ns.")
+        return redirect(url_for("sources.view"))
+
+    @rooms.get("/sources/raw")
+    @guard.only_known
+    def raw() -> str:
+        return render_template("raw.html", lines=overheard.lines(box.settings.receiver.gpsd_port))
+
+    @rooms.get("/api/v1/upstream")
+    def servers() -> Response:
+        found = upstream.read(box.paths)
+        return jsonify(found.as_dict() if found else None)
 
     @rooms.get("/api/v1/receiver")
     def receiver() -> Response:

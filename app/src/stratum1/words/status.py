@@ -9,6 +9,7 @@ from typing import Any
 
 from stratum1.timescale import NS_PER_S, iso_utc
 from stratum1.tracking.snapshot import Antenna, Leap, Reason, Snapshot, State
+from stratum1.words import reception
 from stratum1.words.clock import moment
 from stratum1.words.reasons import ANTENNA, REASONS
 from stratum1.words.units import format_bound, format_duration, format_ppm, format_seconds
@@ -67,6 +68,9 @@ class Status:
     satellites: str = "-"
     fix: str = ""
     antenna: str = ""
+    survey: str = ""
+    jamming: str = ""
+    spoofing: str = ""
     receiver: str = ""
     pulse: str = ""
     temperature: str = "-"
@@ -86,6 +90,13 @@ class Status:
     satellites_seen: int = 0
     fix_mode: int = 0
     utc_valid: bool = False
+    survey_state: str = "UNKNOWN"
+    survey_s: int = 0
+    survey_accuracy_mm: int = 0
+    jamming_state: str = "UNKNOWN"
+    jamming_indicator: int = 0
+    """0 to 255."""
+    spoofing_state: str = "UNKNOWN"
     temperature_c: float | None = None
     holdover_left_s: int | None = None
     since_s: int | None = None
@@ -126,6 +137,15 @@ class Status:
             "fix_mode": self.fix_mode,
             "utc_valid": self.utc_valid,
             "antenna": self.antenna,
+            "survey": self.survey,
+            "survey_state": self.survey_state,
+            "survey_s": self.survey_s,
+            "survey_accuracy_mm": self.survey_accuracy_mm,
+            "jamming": self.jamming,
+            "jamming_state": self.jamming_state,
+            "jamming_indicator": self.jamming_indicator,
+            "spoofing": self.spoofing,
+            "spoofing_state": self.spoofing_state,
             "receiver": self.receiver,
             "pulse_device": self.pulse_device,
             "temperature_c": self.temperature_c,
@@ -160,6 +180,9 @@ class Status:
             ("Temperature", self.temperature),
             ("Satellites", f"{self.satellites} used, {self.fix}" if self.fix else self.satellites),
             ("Antenna", self.antenna),
+            ("Survey of the position", self.survey),
+            ("Interference", self.jamming),
+            ("Forged signals", self.spoofing),
             ("Receiver", self.receiver),
             ("Pulse", self.pulse),
             ("Holdover left", self.holdover_left),
@@ -212,6 +235,9 @@ def describe(snapshot: Snapshot | None, now: tuple[int, int, bool] | None, zone:
         satellites=f"{snapshot.satellites_used} of {snapshot.satellites_seen}",
         fix=_FIX.get(snapshot.fix_mode, ""),
         antenna="" if snapshot.antenna is Antenna.UNKNOWN else antenna.short.removeprefix("antenna "),
+        survey=reception.survey(snapshot),
+        jamming=reception.jamming(snapshot),
+        spoofing=reception.spoofing(snapshot),
         receiver=snapshot.receiver or "none found",
         pulse=_pulse(snapshot, served),
         temperature="-" if snapshot.temperature_mc is None else f"{snapshot.temperature_mc / 1000:.1f} °C",
@@ -229,6 +255,12 @@ def describe(snapshot: Snapshot | None, now: tuple[int, int, bool] | None, zone:
         satellites_seen=snapshot.satellites_seen,
         fix_mode=snapshot.fix_mode,
         utc_valid=snapshot.utc_valid,
+        survey_state=snapshot.survey_state.name,
+        survey_s=snapshot.survey_s,
+        survey_accuracy_mm=snapshot.survey_accuracy_mm,
+        jamming_state=snapshot.jamming_state.name,
+        jamming_indicator=snapshot.jamming,
+        spoofing_state=snapshot.spoofing.name,
         temperature_c=None if snapshot.temperature_mc is None else snapshot.temperature_mc / 1000,
         holdover_left_s=None if left is None else left // NS_PER_S,
         since_s=since // NS_PER_S if since >= 0 else None,

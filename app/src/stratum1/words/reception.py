@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""How the receiver is heard and how far it is believed, as a person reads it; empty where it cannot say."""
+
+from __future__ import annotations
+
+from stratum1.timescale import NS_PER_S
+from stratum1.tracking.snapshot import Jamming, Snapshot, Spoofing, SpoofingEvidence, Survey
+from stratum1.words.units import format_duration
+
+_LOUDEST = 255
+
+_EVIDENCE = {
+    SpoofingEvidence.RECEIVER: "the receiver says so",
+    SpoofingEvidence.TIME_JUMP: "the time jumped",
+    SpoofingEvidence.POSITION_JUMP: "the position jumped",
+    SpoofingEvidence.SERVERS: "other time servers disagree",
+}
+
+_JAMMING = {
+    Jamming.OK: "none that matters",
+    Jamming.WARNING: "some, and still a fix: look for a source near the antenna",
+    Jamming.CRITICAL: "so much that there is no fix: look for a source near the antenna",
+}
+
+
+def _metres(millimetres: int) -> str:
+    return f"±{millimetres / 1000:.2f} m" if millimetres < 10_000 else f"±{millimetres // 1000} m"
+
+
+def survey(snapshot: Snapshot) -> str:
+    """How far the survey of the antenna's position is: "under way for 12 min, ±2.31 m so far"."""
+    if snapshot.survey_state is Survey.RUNNING:
+        so_far = f", {_metres(snapshot.survey_accuracy_mm)} so far" if snapshot.survey_accuracy_mm else ""
+        return f"under way for {format_duration(snapshot.survey_s * NS_PER_S)}{so_far}"
+    if snapshot.survey_state is Survey.DONE:
+        return f"done, {_metres(snapshot.survey_accuracy_mm)}" if snapshot.survey_accuracy_mm else "done"
+    return ""
+
+
+def jamming(snapshot: Snapshot) -> str:
+    """Interference: "none that matters (3 %)", by the receiver's own indicator."""
+    level = f"{snapshot.jamming * 100 // _LOUDEST} %" if snapshot.jamming else ""
+    said = _JAMMING.get(snapshot.jamming_state, "")
+    if said and level:
+        return f"{level}, {said}"
+    return said or level
+
+
+def spoofing(snapshot: Snapshot) -> str:
+    """Whether the signals may be forged, and what says so."""
+    if snapshot.spoofing is Spoofing.NONE:
+        return "no sign of it"
+    if snapshot.spoofing is Spoofing.UNKNOWN:
+        return ""
+    found = [text for evidence, text in _EVIDENCE.items() if snapshot.spoofing_evidence & evidence]
+    return f"suspected: {', '.join(found)}" if found else "suspected"
