@@ -14,7 +14,6 @@ import select
 import signal
 import socket
 import sys
-import threading
 import time
 from collections import deque
 from pathlib import Path
@@ -23,29 +22,29 @@ from typing import TYPE_CHECKING
 
 from stratum1.heartbeat import Heartbeat
 from stratum1.ntp.access import Policy
+from stratum1.ntp.addresses import AddressWatch, sole_address
 from stratum1.ntp.announce import Announcer
 from stratum1.ntp.answer import measure_precision
 from stratum1.ntp.broadcast import targets
 from stratum1.ntp.control import Control, World
-from stratum1.ntp.counters import CountersPage, CountersReader
+from stratum1.ntp.counters import CountersReader
+from stratum1.ntp.crew import Crew
 from stratum1.ntp.interfaces import interfaces
 from stratum1.ntp.kernel import kernel_variables
 from stratum1.ntp.keyfile import KeyFileError
 from stratum1.ntp.keyfile import read as read_keys
-from stratum1.ntp.listen import IP_PKTINFO, ListenError, open_family
+from stratum1.ntp.listen import IP_PKTINFO, ListenError
 from stratum1.ntp.oldtime import Door, OldTime
 from stratum1.ntp.smearing import SmearPlan
-from stratum1.ntp.sockets import Worker
 from stratum1.paths import Paths
 from stratum1.settings import load
-from stratum1.settings.schema import Ntp
 from stratum1.tracking import TrackingReader
 
 if TYPE_CHECKING:
     from stratum1.ntp.auth import Keys
 
-STUCK_S = 5.0
-"""A worker whose loop has not turned for this long is stuck: no heartbeat any more."""
+LOOK_S = 60.0
+"""The machine's addresses are looked at this often even when the kernel told of no change."""
 TRACKING_SIZE = 512
 
 
@@ -79,119 +78,6 @@ class TrackingMap:
         return True
 
 
-class Seat:
-    """One worker's place: a socket, its part of the counters, and the thread that sits there now."""
-
-    def __init__(self, crew: Crew, index: int, sock: socket.socket, stamps: bool) -> None:
-        self.crew = crew
-        self.index = index
-        self.sock = sock
-        self.stamps = stamps
-        self.start()
-
-    def start(self) -> None:
-        crew = self.crew
-        self.worker = Worker(
-            self.sock.fileno(),
-            ipv6=self.sock.family == socket.AF_INET6,
-            rules=crew.rules,
-            block=crew.page.block(self.index),
-            rows=crew.page.client_rows(self.index),
-            precision=crew.precision,
-            thread=self.index,
-            stamps=self.stamps,
-            control_fd=crew.control_fd,
-        )
-        self.turns = -1
-        self.turned = time.monotonic()
-        self.thread = threading.Thread(target=self.worker.run, name=f"answers-{self.index}", daemon=True)
-        self.thread.start()
-
-    def turning(self) -> bool:
-        """Whether the loop has turned lately."""
-        turns = self.worker.turns
-        if turns != self.turns:
-            self.turns = turns
-            self.turned = time.monotonic()
-        return time.monotonic() - self.turned < STUCK_S
-
-
-class Crew:
-    """All workers of one set of ports, families and threads; ListenError when not even one family can be had."""
-
-    def __init__(
-        self, path: Path, ntp: Ntp, rules: Policy, precision: int, control_fd: int, *, known_port: bool
-    ) -> None:
-        self.ntp = ntp
-        self.rules = rules
-        self.precision = precision
-        self.control_fd = control_fd
-        self.count = ntp.workers or min(os.cpu_count() or 1, 4)
-        self.replaced = 0
-        self.problem = ""
-        families = [f for f, wanted in ((socket.AF_INET, ntp.ipv4), (socket.AF_INET6, ntp.ipv6)) if wanted]
-        if not families:
-            raise ListenError("ntp.ipv4 and ntp.ipv6 are both false: nobody could be served")
-        opened = {}
-        for family in families:
-            try:
-                opened[family] = open_family(family, ntp.port, self.count, first=not known_port)
-            except ListenError as error:
-                if (family is families[-1] and not opened) or "taken" in str(error):
-                    for sockets in opened.values():
-                        for sock, _ in sockets:
-                            sock.close()
-                    raise
-                self.problem = str(error)
-        self.families = tuple(opened)
-        rows = 1 << max(2, (ntp.clients // self.count).bit_length() - 1)
-        self.page = CountersPage(path, self.count * 2, rows)
-        self.seats = [
-            Seat(self, (self.count if family == socket.AF_INET6 else 0) + place, sock, stamps)
-            for family, sockets in opened.items()
-            for place, (sock, stamps) in enumerate(sockets)
-        ]
-
-    def use(self, rules: Policy) -> None:
-        self.rules = rules
-        for seat in self.seats:
-            seat.worker.use(rules)
-
-    def mend(self) -> None:
-        """Put a new thread, and if need be a new socket, where one has ended."""
-        for seat in self.seats:
-            if seat.thread.is_alive():
-                continue
-            self.replaced += 1
-            log(f"worker {seat.index} ended unexpectedly and is replaced")
-            family = seat.sock.family
-            with contextlib.suppress(OSError):
-                seat.sock.close()
-            try:
-                [(seat.sock, seat.stamps)] = open_family(family, self.ntp.port, 1, first=False)
-            except ListenError as error:
-                self.problem = str(error)
-                continue
-            seat.start()
-
-    def turning(self) -> bool:
-        return all(map(Seat.turning, self.seats))
-
-    def served(self) -> int:
-        """Answers of all workers since the start: the first three verdicts of each block."""
-        return sum(sum(self.page.block(seat.index)[8:32].cast("Q")) for seat in self.seats)
-
-    def stop(self) -> None:
-        """Answer what the sockets still hold, then close them."""
-        for seat in self.seats:
-            seat.worker.stop()
-        deadline = time.monotonic() + 2.0
-        for seat in self.seats:
-            seat.thread.join(max(0.0, deadline - time.monotonic()))
-            if not seat.thread.is_alive():
-                seat.sock.close()
-
-
 class Responder:
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
@@ -199,7 +85,9 @@ class Responder:
         self.tracking.refresh()
         self.reader = TrackingReader(paths.tracking)
         self.precision = measure_precision()
+        self.addresses = AddressWatch()
         self.on_link: tuple[str, ...] = ()
+        self.sole_address = ""
         self.seen: deque[tuple[float, int]] = deque(maxlen=61)
         loaded = load(paths.settings)
         if loaded.problem:
@@ -216,7 +104,13 @@ class Responder:
         self.asked.setblocking(False)
         self.control = Control(self.world)
         self.crew = Crew(
-            paths.responder_counters, self.ntp, self.rules(), self.precision, self.questions.fileno(), known_port=False
+            paths.responder_counters,
+            self.ntp,
+            self.rules(),
+            self.precision,
+            self.questions.fileno(),
+            log,
+            known_port=False,
         )
         self.old_time = OldTime(self.served_now, lambda address: self.crew.rules.allows(address))
         self.announce_at = 0.0
@@ -237,6 +131,7 @@ class Responder:
             keys=self.keys,
             page=self.tracking.page,
             smear=self.smear,
+            sole_address=self.sole_address,
         )
 
     def world(self) -> World:
@@ -326,15 +221,21 @@ class Responder:
             log(self.key_problem)
 
     def look_at_interfaces(self) -> bool:
-        """Whether the networks that this machine is on are others than before."""
+        """Whether the networks that this machine is on, or its addresses, are others than before."""
+        self.addresses.drain()
         try:
-            on_link = tuple(sorted({str(item.address.network) for item in interfaces()}))
+            found = interfaces()
         except OSError:
             return False
-        if on_link == self.on_link:
-            return False
-        self.on_link = on_link
-        return True
+        before = self.on_link, self.sole_address
+        self.on_link = tuple(sorted({str(item.address.network) for item in found}))
+        self.sole_address = sole_address(found)
+        self.look_again = time.monotonic() + LOOK_S
+        return before != (self.on_link, self.sole_address)
+
+    def addresses_changed(self) -> None:
+        if self.look_at_interfaces():
+            self.crew.use(self.rules())
 
     def look_at_leap(self) -> bool:
         """Whether another leap second is to be smeared than before."""
@@ -363,6 +264,7 @@ class Responder:
                 self.rules(),
                 self.precision,
                 self.questions.fileno(),
+                log,
                 known_port=old.port == self.ntp.port and self.ntp.ipv4 <= old.ipv4 and self.ntp.ipv6 <= old.ipv6,
             )
         except ListenError as error:
@@ -379,7 +281,8 @@ class Responder:
         """Once a second: look after page, networks, workers and counters; whether all workers turn."""
         changed = self.tracking.refresh()
         self.reader.reopen()
-        changed = self.look_at_interfaces() or changed
+        if self.addresses.socket is None or time.monotonic() >= self.look_again:
+            changed = self.look_at_interfaces() or changed
         if self.look_at_leap() or changed:
             self.crew.use(self.rules())
         self.crew.mend()
@@ -468,10 +371,13 @@ def main(argv: list[str]) -> int:
             if responder.second():
                 heartbeat.beat()
             due = max(due + 1.0, now)
-        for ready in signals.wait([responder.asked, *responder.old_time.doors], due - time.monotonic()):
+        watched = [responder.addresses.socket] if responder.addresses.socket else []
+        for ready in signals.wait([responder.asked, *watched, *responder.old_time.doors], due - time.monotonic()):
             if isinstance(ready, Door):
                 responder.old_time.serve(ready)
-            else:
+            elif ready is responder.asked:
                 responder.answer_questions()
+            else:
+                responder.addresses_changed()
     responder.crew.stop()
     return 0

@@ -33,6 +33,7 @@ cdef struct policy:
     bint interleaved
     bint crypto_nak
     bint control
+    uint32_t sole_v4             # the machine's only IPv4 address beside 127.0.0.1; 0 = there are several
     int64_t smear_at_ns          # the leap that is smeared; 0 = none
     int smear_sign               # +1 for an inserted second, -1 for a deleted one
     const key_table *keys        # NULL = no keys

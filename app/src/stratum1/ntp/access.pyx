@@ -60,13 +60,14 @@ cdef class Policy:
     """The rules of answering, made once and never changed; a reload makes a new one.
 
     allow: networks, with `local`; on_link: networks of the machine's own interfaces; rate_per_minute: 0 = no limit;
-    keys: an auth.Keys; page: the mapped tracking page; smear: (UTC ns of the leap, +1 or -1).
+    keys: an auth.Keys; page: the mapped tracking page; smear: (UTC ns of the leap, +1 or -1); sole_address: the machine's
+    only IPv4 address beside 127.0.0.1, from which the kernel then answers without being told.
     """
 
     def __init__(
         self, *, allow=("local",), on_link=(), everyone=False, rate_per_minute=0, rate_burst=64,
         silent_before_first_lock=False, interleaved=True, crypto_nak=False, control=True, keys=None, page=None,
-        smear=None,
+        smear=None, sole_address=None,
     ):
         cdef const unsigned char[::1] view
         memset(&self.c, 0, sizeof(policy))
@@ -84,6 +85,7 @@ cdef class Policy:
         self.c.interleaved = interleaved
         self.c.crypto_nak = crypto_nak
         self.c.control = control
+        self.c.sole_v4 = int(ipaddress.IPv4Address(sole_address)) if sole_address else 0
         if keys is not None:
             self.c.keys = <const key_table *>PyCapsule_GetPointer(keys.table, b"stratum1.ntp.key_table")
         if page is not None:

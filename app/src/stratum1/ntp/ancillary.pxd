@@ -72,12 +72,21 @@ cdef extern from *:
         }
     }
 
-    /* Answer from the address that was asked; with `stamp`, ask for the kernel's transmit stamp. */
-    static inline size_t write_control(char *control, const arrival *from, int ipv6, int stamp)
+    /* Whether the kernel answers from the address that was asked without being told: on a machine whose only IPv4
+     * address beside 127.0.0.1 is `sole` (host order; 0 = it has several, or they are not known). */
+    static inline int answers_itself(const arrival *from, const peer_address *peer, uint32_t sole)
+    {
+        uint32_t asked = ntohl(from->local.v4.s_addr), client = ntohl(peer->v4.sin_addr.s_addr);
+        return sole && (client >> 24 == 127 ? asked == INADDR_LOOPBACK : asked == sole);
+    }
+
+    /* Answer from the address that was asked, unless the kernel does so `itself`; with `stamp`, ask for its stamp. */
+    static inline size_t write_control(char *control, const arrival *from, int ipv6, int itself, int stamp)
     {
         struct cmsghdr *c = (struct cmsghdr *)control;
-        size_t used;
-        if (ipv6) {
+        size_t used = 0;
+        if (itself) {
+        } else if (ipv6) {
             struct in6_pktinfo info = { .ipi6_addr = from->local.v6 };
             c->cmsg_level = IPPROTO_IPV6;
             c->cmsg_type = IPV6_PKTINFO;
@@ -201,7 +210,8 @@ cdef extern from *:
     ssize_t recvmsg(int fd, msghdr *message, int flags) noexcept nogil
     ssize_t send(int fd, const void *data, size_t size, int flags) noexcept nogil
     void read_control(msghdr *message, arrival *to) noexcept nogil
-    size_t write_control(char *control, const arrival *source, int ipv6, int stamp) noexcept nogil
+    int answers_itself(const arrival *source, const peer_address *peer, uint32_t sole) noexcept nogil
+    size_t write_control(char *control, const arrival *source, int ipv6, int itself, int stamp) noexcept nogil
     void copy_local(uint8_t *to, const arrival *source) noexcept nogil
     void split_address(const peer_address *peer, int ipv6, uint64_t *high, uint64_t *low) noexcept nogil
     int set_receive_timeout(int fd, int ms)

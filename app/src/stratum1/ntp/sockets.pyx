@@ -16,7 +16,7 @@ from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 from stratum1.ntp.access cimport Policy, in_networks, policy
 from stratum1.ntp.ancillary cimport (
     BACKLOG, BATCH, CHUNK, CONTROL_ROOM, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_TRUNC, MSG_WAITFORONE, PENDING,
-    REQUEST_ROOM, arrival, copy_local, iovec, mmsghdr, msghdr, peer_address, read_control, recvmmsg, recvmsg,
+    REQUEST_ROOM, answers_itself, arrival, copy_local, iovec, mmsghdr, msghdr, peer_address, read_control, recvmmsg, recvmsg,
     send, sendmmsg, set_receive_timeout, split_address, stamp_socket, steer_sockets, write_control
 )
 from stratum1.ntp.answer cimport (
@@ -62,7 +62,7 @@ cdef struct worker_state:
     uint32_t overflow
     int64_t control_due_ns
     uint32_t since_sample
-    uint32_t full_batches            # in a row
+    int pressure                     # how long batches have been full, see feel_pressure
     uint64_t samples
     unsigned int awaiting
     unsigned int next_awaited
@@ -137,7 +137,7 @@ cdef int run_worker(worker_state *w) noexcept nogil:
             continue
         failures = 0
         w.count.batches += 1
-        w.full_batches = w.full_batches + 1 if got == BATCH else 0
+        feel_pressure(w, got)
         # A retired policy is freed only when `turns` has moved on (Worker.use), hence the order.
         rules = load_pointer(&w.rules)
         now_ns = read_clock(CLOCK_REALTIME)
@@ -153,6 +153,17 @@ cdef int run_worker(worker_state *w) noexcept nogil:
             send_answers(w, rules, answers)
         for i in range(got):
             rearm(w, i)
+
+
+cdef inline void feel_pressure(worker_state *w, int got) noexcept nogil:
+    """Full batches build it up, a batch that is nearly full takes some of it away, and a small one all."""
+    if got == BATCH:
+        if w.pressure < 2 * BACKLOG:
+            w.pressure += 1
+    elif got >= BATCH / 2:
+        w.pressure = max(w.pressure - 8, 0)
+    else:
+        w.pressure = 0
 
 
 cdef inline int take(
@@ -231,7 +242,7 @@ cdef inline void send_answers(worker_state *w, const policy *rules, int count) n
     through the kernel takes depends on who is at its other end.  A burst alone is no reason for that.
     """
     cdef int first = 0
-    cdef int chunk = CHUNK if w.full_batches >= BACKLOG else 1
+    cdef int chunk = CHUNK if w.pressure >= BACKLOG else 1
     while first < count:
         send_chunk(w, rules, first, min(chunk, count - first))
         first += chunk
@@ -260,7 +271,9 @@ cdef inline void send_chunk(worker_state *w, const policy *rules, int first, int
         header.msg_name = &w.peers[w.bound[i]]
         header.msg_namelen = w.incoming[w.bound[i]].msg_hdr.msg_namelen
         header.msg_controllen = write_control(
-            &w.outgoing_control[i][0], &w.arrivals[w.bound[i]], w.ipv6, w.stamps and (sample or out.saved != NULL)
+            &w.outgoing_control[i][0], &w.arrivals[w.bound[i]], w.ipv6,
+            not w.ipv6 and answers_itself(&w.arrivals[w.bound[i]], &w.peers[w.bound[i]], rules.sole_v4),
+            w.stamps and (sample or out.saved != NULL),
         )
         w.outgoing_iov[i].iov_len = out.size
         if w.stamps and (sample or out.saved != NULL):
