@@ -7,6 +7,8 @@ import json
 import math
 import re
 import struct
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -17,14 +19,32 @@ from stratum1.ntp import counters as layout
 from stratum1.ntp.counters import CountersPage
 from stratum1.paths import Paths
 from stratum1.settings import Settings
+from stratum1.tracking.snapshot import Jamming, Spoofing, Survey
+from stratum1.upstream import Server, Tally, Upstream, Verdict, write
 from stratum1.web.app import create_app
 from stratum1.web.exposition import Metric, render
+
+RECEPTION = replace(
+    LOCKED,
+    survey_state=Survey.RUNNING,
+    survey_s=600,
+    survey_accuracy_mm=2310,
+    jamming=51,
+    jamming_state=Jamming.WARNING,
+    spoofing=Spoofing.NONE,
+)
+PEERS = Upstream(
+    verdict=Verdict.DISAGREES,
+    servers=(Server("ntp.example", tally=Tally.CANDIDATE, reach=0o17, offset_ns=-120_000), Server("none.example")),
+    offset_ns=-120_000,
+    monotonic_ns=time.monotonic_ns(),
+)
 
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\S+)')
 LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\\n]|\\[\\"n])*)"')
 
 
-def read(text: str) -> dict[str, tuple[str, list[tuple[dict[str, str], float]]]]:
+def parsed(text: str) -> dict[str, tuple[str, list[tuple[dict[str, str], float]]]]:
     """A parser written from the format's description: name -> (type, samples)."""
     assert text.endswith("\n")
     families: dict[str, tuple[str, list[tuple[dict[str, str], float]]]] = {}
@@ -50,21 +70,21 @@ def read(text: str) -> dict[str, tuple[str, list[tuple[dict[str, str], float]]]]
 
 @given(value=st.floats(), label=st.text().filter(lambda text: "\r" not in text), help=st.text(alphabet='ab\\\n "'))
 def test_any_value_and_label_is_read_back(value: float, label: str, help: str) -> None:
-    families = read(render([Metric("m", "gauge", help).add(value, name=label)]))
+    families = parsed(render([Metric("m", "gauge", help).add(value, name=label)]))
     kind, [(labels, found)] = families["m"]
     assert kind == "gauge" and labels == {"name": label}
     assert found == value or (math.isnan(found) and math.isnan(value))
 
 
 def test_what_is_unknown_is_left_out() -> None:
-    assert read(render([Metric("a", "gauge", "A.").add(None), Metric("b", "gauge", "B.").add(1)])).keys() == {"b"}
+    assert parsed(render([Metric("a", "gauge", "A.").add(None), Metric("b", "gauge", "B.").add(1)])).keys() == {"b"}
 
 
 def test_the_box_tells_base_units(paths: Paths, publish: Publish) -> None:
     publish(LOCKED)
     answer = create_app(paths, Settings()).test_client().get("/metrics")
     assert answer.content_type == "text/plain; version=0.0.4; charset=utf-8"
-    families = read(answer.text)
+    families = parsed(answer.text)
 
     def value(name: str) -> float:
         return families[name][1][0][1]
@@ -81,13 +101,15 @@ def test_the_box_tells_base_units(paths: Paths, publish: Publish) -> None:
 def test_dashboard_alerts_and_their_table_speak_of_metrics_that_exist_and_of_all_of_them(
     paths: Paths, publish: Publish
 ) -> None:
-    publish(LOCKED)
+    publish(RECEPTION)
+    write(paths, PEERS)
     page = CountersPage(paths.responder_counters, workers=1, rows=4)
     page.block(0)[layout._BLOCK.size - 2] = 4
     struct.pack_into("=Q", page.block(0), 8 * (1 + 16 + 4), 7)
     child = {"state": "running", "pid": 1, "since_ns": 1, "restarts": 0, "why": ""}
     paths.children_status.write_text(json.dumps({"web": child}), encoding="utf-8")
-    told = read(create_app(paths, Settings()).test_client().get("/metrics").text).keys()
+    settings = Settings().changed("upstream.servers", ["ntp.example"])
+    told = parsed(create_app(paths, settings).test_client().get("/metrics").text).keys()
     folder = Path(__file__).resolve().parents[2] / "docs" / "monitoring"
     json.loads((folder / "grafana.json").read_text(encoding="utf-8"))
     for name in ("README.md", "alerts.yml", "grafana.json"):
@@ -95,3 +117,61 @@ def test_dashboard_alerts_and_their_table_speak_of_metrics_that_exist_and_of_all
         assert named and named <= told, name
         if name == "README.md":
             assert named == told
+
+
+def test_what_the_receiver_and_the_other_servers_say_is_told_in_base_units(paths: Paths, publish: Publish) -> None:
+    publish(RECEPTION)
+    write(paths, PEERS)
+    settings = Settings().changed("upstream.servers", ["ntp.example"])
+    families = parsed(create_app(paths, settings).test_client().get("/metrics").text)
+
+    def samples(name: str) -> dict[str, float]:
+        return {",".join(labels.values()): value for labels, value in families[name][1]}
+
+    assert samples("stratum1_survey_done") == {"": 0} and samples("stratum1_survey_seconds") == {"": 600}
+    assert samples("stratum1_survey_accuracy_meters") == {"": 2.31}
+    assert samples("stratum1_jamming_state") == {"ok": 0, "warning": 1, "critical": 0}
+    assert samples("stratum1_jamming_ratio") == {"": 0.2} and samples("stratum1_spoofing_suspected") == {"": 0}
+    said = samples("stratum1_upstream_verdict")
+    assert said["disagrees"] == 1 and sum(said.values()) == 1 and "no_majority" in said
+    assert samples("stratum1_upstream_usable") == {"": 1}
+    assert samples("stratum1_upstream_offset_seconds") == {"": -0.00012}
+    assert samples("stratum1_upstream_server_offset_seconds") == {"ntp.example": -0.00012}
+    assert samples("stratum1_upstream_server_reached") == {"ntp.example": 1, "none.example": 0}
+
+
+def test_a_receiver_that_cannot_say_and_nobody_to_compare_with_are_left_out(paths: Paths, publish: Publish) -> None:
+    publish(LOCKED)
+    write(paths, PEERS)
+    told = parsed(create_app(paths, Settings()).test_client().get("/metrics").text).keys()
+    assert not [name for name in told if re.match("stratum1_(survey|jamming|spoofing|upstream)", name)]
+
+
+def test_every_alert_has_a_severity_a_summary_and_labels_that_exist(paths: Paths, publish: Publish) -> None:
+    publish(RECEPTION)
+    write(paths, PEERS)
+    settings = Settings().changed("upstream.servers", ["ntp.example"])
+    families = parsed(create_app(paths, settings).test_client().get("/metrics").text)
+    folder = Path(__file__).resolve().parents[2] / "docs" / "monitoring"
+    rules = re.split(r"\n      - alert: ", (folder / "alerts.yml").read_text(encoding="utf-8"))[1:]
+    assert len(rules) > 10
+    for rule in rules:
+        assert re.search(r"severity: (critical|warning)\n", rule) and "summary: " in rule, rule
+        for name, key, _, value in re.findall(r'(stratum1_\w+)\{(\w+)(=~?)"([^"]+)"\}', rule):
+            known = {labels[key] for labels, _ in families[name][1]}
+            assert set(value.split("|")) <= known, rule
+
+
+def test_the_dashboard_has_panels_apart_from_each_other_and_for_each_box() -> None:
+    folder = Path(__file__).resolve().parents[2] / "docs" / "monitoring"
+    panels = json.loads((folder / "grafana.json").read_text(encoding="utf-8"))["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    covered: set[tuple[int, int]] = set()
+    for panel in panels:
+        place = panel["gridPos"]
+        rows = range(place["y"], place["y"] + place["h"])
+        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in rows}
+        assert not cells & covered and place["x"] + place["w"] <= 24, panel["title"]
+        covered |= cells
+        for target in panel["targets"]:
+            assert 'instance=~"$instance"' in target["expr"]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from snapshots import LOCKED, Publish
 
 from stratum1.paths import Paths
+from stratum1.receiver.memory import Found, Memory, save
 from stratum1.settings import Settings
 from stratum1.web.app import create_app
 from stratum1.web.sky import LOUDEST_DBHZ, RADIUS, constellations, name_of, satellites
@@ -125,3 +126,14 @@ def test_constellations_count_what_is_heard_and_used() -> None:
     found = constellations(sky)
     assert [(each.name, each.heard, each.used) for each in found] == [("GPS", 2, 1), ("Galileo", 1, 1)]
     assert (found[0].loudest_dbhz, found[0].mean_dbhz) == (44.0, 37.0)
+
+
+def test_where_the_receiver_was_looked_for_and_found_is_told(paths: Paths) -> None:
+    answer = Memory((Found("/dev/ttyAMA0", 38400, "u-blox ZED-F9T"), Found("/dev/ttyUSB1", 4800)), ("/dev/ttyUSB0",))
+    save(paths.receiver_answer, answer)
+    page = create_app(paths, Settings()).test_client().get("/sources").text
+    assert "/dev/ttyAMA0: u-blox ZED-F9T, understood at 38400 baud" in page
+    assert "/dev/ttyUSB1: a receiver that takes no orders, understood at 4800 baud" in page
+    assert "/dev/ttyUSB0: nothing was understood at any speed" in page
+    paths.receiver_answer.write_bytes(b"\xff{")
+    assert "understood" not in create_app(paths, Settings()).test_client().get("/sources").text

@@ -8,10 +8,12 @@ from typing import Any
 from flask import Blueprint, Response
 
 import stratum1
+from stratum1.ntp import verdicts
 from stratum1.ntp.counters import Counters
-from stratum1.ntp.verdicts import Verdict
 from stratum1.timescale import NS_PER_S
 from stratum1.tracking import State
+from stratum1.tracking.snapshot import Jamming, Spoofing, Survey
+from stratum1.upstream import Upstream, Verdict, read
 from stratum1.web.box import Box
 from stratum1.web.exposition import CONTENT_TYPE, Metric, render
 from stratum1.web.sources import programs
@@ -82,14 +84,52 @@ def of_status(status: Status) -> list[Metric]:
     return [state, *(Metric(name, kind, help).add(value) for name, kind, help, value in plain)]
 
 
+def of_reception(status: Status) -> list[Metric]:
+    """What the receiver says of its surroundings; nothing where it cannot."""
+    survey = Metric("stratum1_survey_done", "gauge", "1 when the antenna's position is known, 0 while it is surveyed.")
+    seconds = Metric("stratum1_survey_seconds", "gauge", "How long the position has been surveyed.")
+    accuracy = Metric("stratum1_survey_accuracy_meters", "gauge", "Standard deviation of the surveyed position, 3D.")
+    if status.survey_state != Survey.UNKNOWN.name:
+        survey.add(int(status.survey_state == Survey.DONE.name))
+        seconds.add(status.survey_s)
+        accuracy.add(status.survey_accuracy_mm / 1000 if status.survey_accuracy_mm else None)
+    jamming = Metric("stratum1_jamming_state", "gauge", "1 for what the receiver says of interference, 0 for the rest.")
+    if status.jamming_state != Jamming.UNKNOWN.name:
+        for each in (Jamming.OK, Jamming.WARNING, Jamming.CRITICAL):
+            jamming.add(int(each.name == status.jamming_state), state=each.name.lower())
+    indicator = Metric("stratum1_jamming_ratio", "gauge", "The receiver's indicator of interference, 1 is most.")
+    indicator.add(status.jamming_indicator / 255 if status.jamming_indicator else None)
+    forged = Metric("stratum1_spoofing_suspected", "gauge", "1 while the satellites' signals may be forged.")
+    if status.spoofing_state != Spoofing.UNKNOWN.name:
+        forged.add(int(status.spoofing_state == Spoofing.SUSPECTED.name))
+    return [survey, seconds, accuracy, jamming, indicator, forged]
+
+
+def of_upstream(upstream: Upstream | None) -> list[Metric]:
+    """What the servers say that this box is compared with."""
+    if upstream is None:
+        return []
+    verdict = Metric("stratum1_upstream_verdict", "gauge", "1 for what the other servers say together, 0 for the rest.")
+    for each in Verdict:
+        verdict.add(int(each is upstream.verdict), verdict=each.value.replace(" ", "_"))
+    usable = Metric("stratum1_upstream_usable", "gauge", "Other servers that give a usable answer.")
+    offset = Metric("stratum1_upstream_offset_seconds", "gauge", "Majority's time minus ours.")
+    each_offset = Metric("stratum1_upstream_server_offset_seconds", "gauge", "One server's time minus ours.")
+    reach = Metric("stratum1_upstream_server_reached", "gauge", "1 when the last question to a server was answered.")
+    for server in upstream.servers:
+        each_offset.add(_seconds(server.offset_ns), server=server.name)
+        reach.add(server.reach & 1, server=server.name)
+    return [verdict, usable.add(upstream.usable), offset.add(_seconds(upstream.offset_ns)), each_offset, reach]
+
+
 def of_traffic(counters: Counters) -> list[Metric]:
     """What the responder did since it was started."""
     answers = Metric("stratum1_ntp_answers_total", "counter", "Requests that were answered, by kind.")
-    for verdict in Verdict:
+    for verdict in verdicts.Verdict:
         if verdict.answered:
             answers.add(counters.verdict(verdict), kind=verdict.name.lower())
     dropped = Metric("stratum1_ntp_dropped_total", "counter", "Requests that were not answered, by reason.")
-    for verdict in Verdict:
+    for verdict in verdicts.Verdict:
         if not verdict.answered:
             dropped.add(counters.verdict(verdict), reason=verdict.name.lower())
     versions = Metric("stratum1_ntp_requests_total", "counter", "Requests by NTP version.")
@@ -121,13 +161,17 @@ def of_programs(children: dict[str, Any]) -> list[Metric]:
 def room(box: Box) -> Blueprint:
     rooms = Blueprint("metrics", __name__)
 
+    def compared() -> Upstream | None:
+        return read(box.paths) if box.settings.upstream.servers else None
+
     @rooms.get("/metrics")
     def view() -> Response:
         build = Metric("stratum1_build_info", "gauge", "Always 1; the version is the label.")
         build.add(1, version=stratum1.__version__)
         counters = box.counters.read()
         traffic = of_traffic(counters) if counters else []
-        families = [build, *of_status(box.status()), *traffic, *of_programs(box.children())]
-        return Response(render(families), content_type=CONTENT_TYPE)
+        status = box.status()
+        families = [build, *of_status(status), *of_reception(status), *of_upstream(compared()), *traffic]
+        return Response(render([*families, *of_programs(box.children())]), content_type=CONTENT_TYPE)
 
     return rooms

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, url_for
 
 from stratum1 import upstream
+from stratum1.receiver.memory import Memory, load
 from stratum1.web.box import Box
 from stratum1.web.cable import delay_ns
 from stratum1.web.configure import store
@@ -72,6 +73,15 @@ def facts(status: Status, receiver: dict[str, Any]) -> list[tuple[str, str]]:
     return [(label, text) for label, text in rows if text]
 
 
+def evidence(found: Memory) -> list[str]:
+    """How the receiver was looked for at this start, a line for each place; empty when it was not."""
+    lines = [
+        f"{place.device}: {place.name or 'a receiver that takes no orders'}, understood at {place.baud} baud"
+        for place in found.found
+    ]
+    return lines + [f"{device}: nothing was understood at any speed" for device in found.silent]
+
+
 def room(box: Box, guard: Guard) -> Blueprint:
     rooms = Blueprint("sources", __name__)
     overheard = Overheard()
@@ -85,6 +95,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
             "sources.html",
             facts=facts(status, receiver),
             verdict=str(receiver.get("verdict") or receiver.get("problem") or "Nothing is known of the receiver yet."),
+            evidence=evidence(load(box.paths.receiver_answer)),
             satellites=sky,
             constellations=constellations(sky),
             programs=programs(box.children()),
