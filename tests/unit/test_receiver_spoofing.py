@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stratum1.receiver.events import Epoch, LeapNotice, Place, Suspicion
 from stratum1.receiver.spoofing import CLEAN_NS, MOVED_NS, SpoofingWatch
-from stratum1.timekeeper.suspicion import ASK_EVERY_NS, Suspicions
+from stratum1.timekeeper.suspicion import ASK_EVERY_NS, Suspicions, reasons_to_leave
 from stratum1.timescale import NS_PER_S, parse_iso_utc
 from stratum1.tracking import Leap, Spoofing, SpoofingEvidence
 
@@ -189,14 +189,30 @@ def test_servers_that_disagree_are_evidence_while_they_do() -> None:
     assert suspicions.evidence is SpoofingEvidence.NONE
 
 
-@pytest.mark.parametrize("leave", [False, True])
-def test_only_who_was_told_to_leaves_the_signals(leave: bool) -> None:
+@pytest.mark.parametrize(
+    ("on_spoofing", "on_disagreement", "signals", "servers"),
+    [
+        ("alarm", "alarm", False, False),
+        ("holdover", "alarm", True, False),
+        ("alarm", "holdover", False, True),
+        ("holdover", "holdover", True, True),
+    ],
+)
+def test_only_who_was_told_to_leaves_the_signals(
+    on_spoofing: str, on_disagreement: str, signals: bool, servers: bool
+) -> None:
+    leave = reasons_to_leave(on_spoofing, on_disagreement)
     suspicions = Suspicions(leave=leave)
     for second in range(8):
         suspicions.take(Suspicion(True), 0, second * NS_PER_S)
     said = suspicions.look(8 * NS_PER_S)
-    assert suspicions.forbid is leave
-    assert ("they are not used" in said) is leave
+    assert suspicions.forbid is signals
+    assert ("they are not used" in said) is signals
+
+    suspicions = Suspicions(lambda: True, leave)
+    said = suspicions.look(0)
+    assert suspicions.forbid is servers
+    assert ("they are not used" in said) is servers
 
 
 def test_a_leap_second_is_no_jump() -> None:

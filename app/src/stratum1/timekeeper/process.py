@@ -16,13 +16,13 @@ from stratum1.discipline import Config, Discipline, StoredDrift
 from stratum1.heartbeat import Heartbeat
 from stratum1.paths import Paths
 from stratum1.settings import Settings, load
-from stratum1.timescale import parse_iso_utc
 from stratum1.timekeeper import store
 from stratum1.timekeeper.keeper import Messages, Timekeeper
 from stratum1.timekeeper.pulses import PulseKeeper
-from stratum1.timekeeper.suspicion import Suspicions
+from stratum1.timekeeper.suspicion import Suspicions, reasons_to_leave
 from stratum1.timekeeper.thermometer import Thermometer
-from stratum1.tracking import TrackingWriter
+from stratum1.timescale import parse_iso_utc
+from stratum1.tracking import SpoofingEvidence, TrackingWriter
 
 USAGE = """usage: stratum1 timekeeper
 
@@ -64,6 +64,11 @@ def messages_of(settings: Settings, drift: StoredDrift | None) -> Messages | Non
     return GpsdStream("127.0.0.1", settings.receiver.gpsd_port, known_past_ns)
 
 
+def leave_of(settings: Settings) -> SpoofingEvidence:
+    """On which evidence of forgery the receiver is left alone."""
+    return reasons_to_leave(settings.receiver.on_spoofing, settings.upstream.on_disagreement)
+
+
 class PageError(Exception):
     """The tracking page cannot be written."""
 
@@ -99,7 +104,7 @@ class Process:
             temperature=Thermometer(paths.sys).read,
             beat=Heartbeat().beat,
             say=say,
-            suspicions=Suspicions(self._servers_disagree, self._settings.receiver.on_spoofing == "holdover"),
+            suspicions=Suspicions(self._servers_disagree, leave_of(self._settings)),
             precision=clocks.precision(),
         )
 
@@ -126,7 +131,7 @@ class Process:
         self._discipline.reconfigure(config_of(settings, settings.timekeeper.steer == "kernel"))
         if (settings.pulse.device, settings.pulse.edge) != (old.pulse.device, old.pulse.edge):
             self._keeper.watch(self._pulses())
-        self._keeper.suspicions.leave = settings.receiver.on_spoofing == "holdover"
+        self._keeper.suspicions.leave = leave_of(settings)
         if (settings.timekeeper.labels, settings.receiver.gpsd_port, settings.receiver.not_before) != (
             old.timekeeper.labels,
             old.receiver.gpsd_port,

@@ -21,10 +21,24 @@ _SAID = {
 }
 
 
-class Suspicions:
-    """`servers_disagree` is asked now and then; `leave`: signals under suspicion are not used."""
+SIGNALS = SpoofingEvidence.RECEIVER | SpoofingEvidence.TIME_JUMP | SpoofingEvidence.POSITION_JUMP
 
-    def __init__(self, servers_disagree: Callable[[], bool] = lambda: False, leave: bool = False) -> None:
+
+def reasons_to_leave(on_spoofing: str, on_disagreement: str) -> SpoofingEvidence:
+    """Which evidence is enough, by the settings receiver.on_spoofing and upstream.on_disagreement."""
+    signals = SIGNALS if on_spoofing == "holdover" else SpoofingEvidence.NONE
+    servers = SpoofingEvidence.SERVERS if on_disagreement == "holdover" else SpoofingEvidence.NONE
+    return signals | servers
+
+
+class Suspicions:
+    """`servers_disagree` is asked now and then; `leave`: on such evidence the signals are not used."""
+
+    def __init__(
+        self,
+        servers_disagree: Callable[[], bool] = lambda: False,
+        leave: SpoofingEvidence = SpoofingEvidence.NONE,
+    ) -> None:
         self.leave = leave
         self.spoofing = Spoofing.UNKNOWN
         self.evidence = SpoofingEvidence.NONE
@@ -37,7 +51,7 @@ class Suspicions:
     @property
     def forbid(self) -> bool:
         """Whether the receiver is not to be listened to now."""
-        return self.leave and self.spoofing is Spoofing.SUSPECTED
+        return self.spoofing is Spoofing.SUSPECTED and bool(self.evidence & self.leave)
 
     def take(self, event: Event, realtime_minus_monotonic_ns: int, monotonic_ns: int) -> None:
         """What the receiver told."""
@@ -64,4 +78,4 @@ class Suspicions:
         if not self.evidence:
             return "the signals have been clean for a while: no suspicion any more"
         why = ", ".join(text for witness, text in _SAID.items() if witness in self.evidence)
-        return f"the satellites' signals may be forged: {why}" + ("; they are not used" if self.leave else "")
+        return f"the satellites' signals may be forged: {why}" + ("; they are not used" if self.forbid else "")
