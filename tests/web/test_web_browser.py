@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Literal
 
@@ -159,6 +160,14 @@ def test_everything_can_be_reached_and_done_with_the_keyboard(page: Page, served
     expect(page.locator("#copied")).not_to_be_empty()
 
 
+def until(page: Page, truth: str) -> None:
+    """Wait for it; the page's policy keeps Playwright's own way of waiting out."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(truth):
+        assert time.monotonic() < deadline, truth
+        page.wait_for_timeout(50)
+
+
 def recorded(served: Served) -> None:
     allan = served.box.history._stability.served
     for i in range(64):
@@ -203,7 +212,7 @@ def test_the_charts_take_the_colours_of_the_night_at_once(page: Page, served: Se
     colour = "document.querySelector('figure.chart').uplot.series[1].stroke()"
     by_day = page.evaluate(colour)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"{colour} !== '{by_day}'")
+    until(page, f"{colour} !== '{by_day}'")
 
 
 def test_without_the_chart_program_a_line_says_so_and_the_tables_stand_open(browser: Browser, served: Served) -> None:
@@ -244,6 +253,59 @@ def test_the_studio_clock_keeps_step_says_how_sure_it_is_and_dims_when_it_is_not
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator("#state")).to_have_text("UNSYNCHRONISED")
     expect(page.locator("#studio")).to_have_class("unsure")
+
+
+def test_the_studio_clock_shows_the_line_on_air_with_the_time_left_and_takes_it_away(
+    page: Page, served: Served
+) -> None:
+    served.box.settings = served.box.settings.changed("panel.message", "ON AIR until {2100-01-01T00:00:00Z}")
+    page.goto(f"{served.url}/clock")
+    line = page.locator("#onair")
+    expect(line).to_have_text(re.compile(r"^ON AIR until \d+ d \d\d:\d\d:\d\d$"))
+    first = line.text_content()
+    expect(line).not_to_have_text(first or "")
+    served.box.settings = served.box.settings.changed("panel.message", "")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(line).to_be_hidden()
+
+
+def test_a_screen_that_slept_asks_anew_before_it_shows_a_time(page: Page, served: Served) -> None:
+    page.goto(f"{served.url}/clock")
+    expect(page.locator("#time")).to_have_text(re.compile(r"\d\d:\d\d"))
+    # As on a tablet whose steady clock stands still while the screen is dark.
+    with page.expect_request("**/api/v1/time**"):
+        page.evaluate(
+            """() => {
+              const steady = performance.now.bind(performance);
+              performance.now = () => steady() - 3600000;
+            }"""
+        )
+    until(page, "window.boxClock.now() !== null")
+    assert page.evaluate("Math.abs(window.boxClock.now() - Date.now())") < 1000
+
+
+def test_the_studio_clock_does_not_grow_while_it_runs(page: Page, served: Served) -> None:
+    """An hour of its seconds and questions, in steps of time that the test gives."""
+    page.clock.install()
+    page.goto(f"{served.url}/clock?zones=UTC+Asia/Tokyo")
+    # Until the browser's own list of requests is as full as it gets.
+    for _ in range(20):
+        page.clock.run_for(60_000)
+    session = page.context.new_cdp_session(page)
+
+    def size() -> tuple[int, int, int]:
+        session.send("HeapProfiler.collectGarbage")
+        counted = session.send("Memory.getDOMCounters")
+        used = session.send("Runtime.getHeapUsage")["usedSize"]
+        return counted["nodes"], counted["jsEventListeners"], int(used)
+
+    before = size()
+    for _ in range(40):
+        page.clock.run_for(60_000)
+    after = size()
+    # One more of anything for each second or question would be hundreds.
+    assert after[0] - before[0] < 50 and after[1] - before[1] < 50
+    assert after[2] - before[2] < 200_000
 
 
 def test_without_script_the_page_still_says_everything(browser: Browser, served: Served) -> None:

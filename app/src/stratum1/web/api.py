@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, abort, jsonify, request
 
+from stratum1.timescale import NS_PER_S
 from stratum1.web.box import Box
 from stratum1.web.live import Feed
+from stratum1.web.zones import MOST_ZONES, known_zones
+from stratum1.words import offset
 
 
 def problem(code: int, text: str) -> Response:
@@ -31,9 +35,13 @@ def room(box: Box, streams: int) -> Blueprint:
 
     @rooms.get("/api/v1/time")
     def time() -> Response:
-        """Asked again and again by the browser's clock, so it is short."""
+        """Asked again and again by a browser's clock, so it is short.  The zones are the box's own."""
         said = box.status()
         known = said.time_known and said.served_ns is not None
+        zones, unknown = known_zones(" ".join(request.args.getlist("zone")[:MOST_ZONES])[:400])
+        if unknown:
+            abort(400, f"time zone {unknown[0]!r} is unknown")
+        second = (said.served_ns // NS_PER_S) if known and said.served_ns is not None else 0
         return jsonify(
             {
                 "utc_ns": said.served_ns if known else None,
@@ -41,6 +49,8 @@ def room(box: Box, streams: int) -> Blueprint:
                 "bound_ns": said.bound_ns,
                 "serves": said.serves,
                 "state": said.state,
+                "message": box.settings.panel.message,
+                "zones": [dataclasses.asdict(offset(second, zone)) for zone in zones] if known else [],
             }
         )
 

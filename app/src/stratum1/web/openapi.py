@@ -88,6 +88,8 @@ TIME = record(
         "bound_ns": maybe(WHOLE, "At most so far from true time, the way here apart"),
         "serves": FLAG,
         "state": STATE,
+        "message": {**TEXT, "description": "The line below the time; {instant} in it stands for the time left"},
+        "zones": rows(record({"offset_s": WHOLE, "next_s": WHOLE, "next_utc_s": maybe(WHOLE, "From then on next_s")})),
     }
 )
 
@@ -175,6 +177,13 @@ CLIENTS = rows(
 
 ERROR = record({"error": record({"code": WHOLE, "message": TEXT})})
 
+ZONE = {
+    "name": "zone",
+    "in": "query",
+    "description": "A time zone whose offset is wanted too; may be repeated.",
+    "schema": rows(TEXT),
+}
+
 SPAN = {
     "name": "span",
     "in": "query",
@@ -217,7 +226,12 @@ def document() -> Schema:
         },
         "paths": {
             "/api/v1/status": _get("All that the page says", {"$ref": "#/components/schemas/Status"}),
-            "/api/v1/time": _get("The time, to be asked repeatedly", TIME),
+            "/api/v1/time": _get(
+                "The time, to be asked repeatedly",
+                TIME,
+                parameters=[ZONE],
+                refusals=((400, "A zone is unknown"),),
+            ),
             "/api/v1/live": _get(
                 "The status once a second as server-sent events",
                 TEXT,

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import math
-import zoneinfo
 
 from flask import Blueprint, render_template, request
 
 from stratum1.web.box import Box
-
-MOST_ZONES = 6
+from stratum1.web.zones import known_zones
 
 
 def dots(number: int, radius: float) -> list[tuple[float, float]]:
@@ -19,20 +17,6 @@ def dots(number: int, radius: float) -> list[tuple[float, float]]:
         (round(radius * math.sin(math.tau * i / number), 2), round(-radius * math.cos(math.tau * i / number), 2))
         for i in range(number)
     ]
-
-
-def known_zones(text: str) -> tuple[list[str], list[str]]:
-    """Zones named in `text`, apart by commas or spaces, and those among them that nobody knows."""
-    known: list[str] = []
-    unknown: list[str] = []
-    for name in dict.fromkeys(text.replace(",", " ").split()):
-        try:
-            zoneinfo.ZoneInfo(name)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            unknown.append(name)
-        else:
-            known.append(name)
-    return known[:MOST_ZONES], unknown
 
 
 def room(box: Box) -> Blueprint:
@@ -44,8 +28,7 @@ def room(box: Box) -> Blueprint:
         zones, unknown = known_zones(text)
         return render_template(
             "clock.html",
-            main_zone=zones[0] if zones else box.settings.system.zone,
-            zones=zones[1:] if zones else [],
+            zones=zones or [box.settings.system.zone],
             text=text,
             unknown=unknown,
             twelve=request.args.get("hours") == "12",

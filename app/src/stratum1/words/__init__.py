@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """State -> what a person reads, once for panel, page, command line and logs."""
 
-from stratum1.words.clock import Moment, moment
+from stratum1.words.clock import Moment, Offset, moment, offset
 from stratum1.words.reasons import ANTENNA, REASONS, Said
 from stratum1.words.status import Status, describe
 from stratum1.words.units import format_bound, format_duration, format_ppm, format_seconds
@@ -13,6 +13,7 @@ __all__ = [
     "TALLIES",
     "Comparison",
     "Moment",
+    "Offset",
     "Said",
     "Status",
     "compare",
@@ -22,4 +23,5 @@ __all__ = [
     "format_ppm",
     "format_seconds",
     "moment",
+    "offset",
 ]

@@ -51,3 +51,36 @@ def moment(utc_ns: int, zone: str = "UTC") -> Moment:
         long_date=f"{local.day} {_MONTHS[local.month - 1]} {local.year}",
         zone=local.tzname() or "UTC",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """How far a zone is from UTC, and when that changes next."""
+
+    offset_s: int
+    next_s: int
+    """From `next_utc_s` on."""
+    next_utc_s: int | None
+    """None when nothing changes within AHEAD_S."""
+
+
+AHEAD_S = 3600
+"""Who shows a clock asks far more often than this."""
+
+
+def offset(utc_s: int, zone: str) -> Offset:
+    """For a clock that steps by itself between two questions, also over the beginning or end of summer time."""
+    now = _offset_s(utc_s, zone)
+    then = _offset_s(utc_s + AHEAD_S, zone)
+    if now == then:
+        return Offset(now, now, None)
+    low, high = utc_s, utc_s + AHEAD_S
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _offset_s(middle, zone) == now else (low, middle)
+    return Offset(now, then, high)
+
+
+def _offset_s(utc_s: int, zone: str) -> int:
+    local = (_EPOCH + timedelta(seconds=utc_s)).astimezone(_zone(zone))
+    return int((local.utcoffset() or timedelta()).total_seconds())

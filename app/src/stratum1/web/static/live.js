@@ -57,7 +57,6 @@
   }
 
   // ---- the clock ----
-  const formats = window.boxClock.formats(clock.dataset.zone);
   ticking = window.boxClock.run(clock.dataset.time, (utc) => {
     const silent = performance.now() - heard;
     if (silent > SILENCE_MS) {
@@ -65,9 +64,9 @@
       hero.classList.add("stale");
       put("lost", "No contact with the box for " + Math.round(silent / 1000) + " s. What you see is old.");
     }
-    const running = known && utc !== null;
-    put("clock", running ? formats.time.format(utc) : "--:--:--");
-    put("date", running ? formats.date.format(utc) : "Time not known");
+    const here = known ? window.boxClock.local(0, utc, false) : null;
+    put("clock", here === null ? "--:--:--" : here.hour + ":" + here.minute + ":" + here.second);
+    put("date", here === null ? "Time not known" : here.date);
   });
 
   // ---- where the news comes from ----

@@ -1,44 +1,63 @@
 // SPDX-License-Identifier: MIT
 // The studio clock: hours and minutes, a ring that fills with the seconds, and how sure this screen is.
+// In the JavaScript of 2009; nothing is made anew while it runs, so it runs for weeks.
 "use strict";
 
 (function () {
-  const studio = document.getElementById("studio");
-  const clock = window.boxClock;
-  const twelve = studio.dataset.twelve === "true";
-  const dots = document.getElementById("dots").children;
-  const main = clock.formats(studio.dataset.zone, twelve);
-  const others = [...document.querySelectorAll(".there")].map((element) => ({ element, formats: clock.formats(element.dataset.zone, twelve) }));
-  const LEVELS = { LOCKED: "good", HOLDOVER: "warning", ACQUIRING: "busy", UNSYNCHRONISED: "alarm" };
-  const STALE_MS = 40000;
+  var STALE_MS = 40000;
+  var LEVELS = { LOCKED: "good", HOLDOVER: "warning", ACQUIRING: "busy", UNSYNCHRONISED: "alarm" };
+  var studio = document.getElementById("studio");
+  var clock = window.boxClock;
+  var twelve = studio.getAttribute("data-twelve") === "true";
+  var dots = document.getElementById("dots").getElementsByTagName("circle");
+  var others = document.querySelectorAll(".there");
+  var shown = {};
 
+  // Only what changed is written.
   function put(id, text) {
-    const element = document.getElementById(id);
-    if (element.textContent !== text) element.textContent = text;
+    if (shown[id] === text) return;
+    shown[id] = text;
+    document.getElementById(id).textContent = text;
+  }
+
+  function paint(id, name) {
+    if (shown["class " + id] === name) return;
+    shown["class " + id] = name;
+    document.getElementById(id).className = name;
   }
 
   function sure(utc) {
-    const said = clock.last();
-    const silence = clock.silence();
-    const state = document.getElementById("state");
-    const stale = said === null || silence > STALE_MS;
-    const text = said === null ? "NO CONTACT" : stale ? "NO CONTACT for " + Math.round(silence / 1000) + " s" : said.state;
-    if (state.textContent !== text) state.textContent = text;
-    state.className = stale ? "alarm" : LEVELS[said.state] || "alarm";
-    studio.classList.toggle("unsure", stale || utc === null || !said.serves);
-    const ms = clock.uncertainty();
+    var said = clock.last();
+    var silence = clock.silence();
+    var stale = said === null || silence > STALE_MS;
+    var ms = clock.uncertainty();
+    put("state", said === null ? "NO CONTACT" : stale ? "NO CONTACT for " + Math.round(silence / 1000) + " s" : said.state);
+    paint("state", stale ? "alarm" : LEVELS[said.state] || "alarm");
+    paint("studio", stale || utc === null || !said.serves ? "unsure" : "");
     put("error", utc === null ? "Time is not known" : "Within " + (ms < 10 ? ms.toFixed(1) : Math.ceil(ms)) + " ms of true time, the screen's own delay apart");
   }
 
-  clock.run(studio.dataset.time, (utc) => {
-    const [time, half] = utc === null ? ["--:--:--", ""] : main.time.format(utc).split(" ");
-    const seconds = utc === null ? "--" : time.slice(6, 8);
-    put("time", time.slice(0, 5));
-    put("seconds", half ? seconds + " " + half : seconds);
-    put("date", utc === null ? "" : main.date.format(utc));
-    const lit = utc === null ? -1 : Number(seconds);
-    for (let i = 0; i < dots.length; i++) dots[i].setAttribute("class", i <= lit ? "lit" : "");
-    for (const { element, formats } of others) element.textContent = utc === null ? "--:--:--" : formats.time.format(utc);
+  function ring(second) {
+    var name;
+    for (var i = 0; i < dots.length; i++) {
+      name = i <= second ? "lit" : "";
+      if (dots[i].getAttribute("class") !== name) dots[i].setAttribute("class", name);
+    }
+  }
+
+  clock.run(studio.getAttribute("data-time"), function (utc) {
+    var here = clock.local(0, utc, twelve);
+    var line = clock.message(utc);
+    put("time", here === null ? "--:--" : here.hour + ":" + here.minute);
+    put("seconds", here === null ? "--" : here.half ? here.second + " " + here.half : here.second);
+    put("date", here === null ? "" : here.date);
+    ring(here === null ? -1 : Number(here.second));
+    for (var i = 0; i < others.length; i++) {
+      var there = clock.local(i + 1, utc, twelve);
+      others[i].textContent = there === null ? "--:--:--" : there.hour + ":" + there.minute + ":" + there.second + (there.half ? " " + there.half : "");
+    }
+    put("onair", line);
+    paint("onair", line === "" ? "none" : "");
     sure(utc);
   });
 })();
