@@ -14,11 +14,15 @@ from pathlib import Path
 
 import pytest
 from browsing import CHROMIUM, FLAGS, Served, Timekeeper
+from flask.testing import FlaskClient
 from playwright.sync_api import Browser, sync_playwright
 from snapshots import Publish
+from visiting import welcome
 
 from stratum1.paths import Paths
 from stratum1.tracking import Snapshot, TrackingWriter
+from stratum1.web import password as rules
+from stratum1.web.app import create_app
 
 AXE_VERSION = "4.14.1"
 AXE_SHA256 = "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
@@ -53,6 +57,14 @@ def publish(paths: Paths) -> Iterator[Publish]:
         return snapshot
 
     yield write
+
+
+@pytest.fixture
+def owner(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """A client that has chosen the password and is logged in."""
+    monkeypatch.setattr(rules, "TIME_COST", 1)
+    monkeypatch.setattr(rules, "MEMORY_KIB", 8)
+    return welcome(create_app(paths).test_client())
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import io
 import re
 from typing import Any
 
@@ -14,7 +13,6 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given
 from hypothesis import settings as rounds
 from hypothesis import strategies as st
-from werkzeug.test import TestResponse
 
 from stratum1.paths import Paths
 from stratum1.settings import Settings, load
@@ -169,65 +167,6 @@ def test_whatever_is_typed_the_file_stays_good(owner: FlaskClient, paths: Paths,
         assert owner.get("/settings").status_code == 200
 
 
-def restore(owner: FlaskClient, content: bytes) -> TestResponse:
-    form = {"csrf_token": token(owner.get("/settings/restore").text), "file": (io.BytesIO(content), "mine.toml")}
-    return owner.post("/settings/restore", data=form, content_type="multipart/form-data")
-
-
-def test_what_was_backed_up_can_be_restored(owner: FlaskClient, paths: Paths) -> None:
-    before = load(paths.settings).settings.changed("ntp.port", 11123).changed("ntp.allow", ["local", "10.0.0.0/8"])
-    form = {**filled(owner.get("/settings").text), "ntp__port": "11123", "ntp__allow": "local\n10.0.0.0/8"}
-    owner.post("/settings", data=form)
-    kept = owner.get("/settings/backup")
-    assert kept.mimetype == "application/toml" and "attachment" in kept.headers["Content-Disposition"]
-    owner.post("/settings", data={**form, "csrf_token": token(owner.get("/settings").text), "ntp__port": "124"})
-    assert load(paths.settings).settings.ntp.port == 124
-    assert restore(owner, kept.data).status_code == 302
-    assert load(paths.settings).settings == before
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"[ntp]\nport = 99999\n", "ntp.port: 99999 is too large"),
-        (b"[nothing]\n", "nothing: unknown section"),
-        (b"\xff\xfe", "not valid TOML"),
-        (b"version = 99\n", "version: 99 is unknown"),
-        (b"[" * 5000, "not valid TOML"),
-        (b"", "choose a file that is not empty"),
-        (b" \n", "choose a file that is not empty"),
-    ],
-)
-def test_a_bad_backup_is_refused_and_nothing_changes(
-    owner: FlaskClient, paths: Paths, content: bytes, said: str
-) -> None:
-    before = paths.settings.read_bytes()
-    answer = restore(owner, content)
-    assert answer.status_code == 422 and said in html.unescape(answer.text)
-    assert paths.settings.read_bytes() == before
-
-
-def test_an_upload_has_a_limit_and_must_be_there(owner: FlaskClient, paths: Paths) -> None:
-    assert restore(owner, b"#" * 100_000).status_code == 413
-    before = paths.settings.read_bytes()
-    nothing = owner.post("/settings/restore", data={"csrf_token": token(owner.get("/settings/restore").text)})
-    assert nothing.status_code == 422 and paths.settings.read_bytes() == before
-
-
-@given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
-@rounds(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_upload_leaves_a_bad_file(owner: FlaskClient, paths: Paths, content: bytes) -> None:
-    assert restore(owner, content).status_code in (302, 422)
-    assert load(paths.settings).problem == ""
-
-
-def test_strangers_neither_back_up_nor_restore(owner: FlaskClient, paths: Paths) -> None:
-    stranger = create_app(paths).test_client()
-    for path in ("/settings/backup", "/settings/restore"):
-        assert stranger.get(path).headers["Location"] == "/login"
-    assert stranger.post("/settings/restore", data={}).headers["Location"] == "/login"
-
-
 SECRETS = ("network.wifi_passphrase", "mail.password", "webhook.token", "mqtt.password")
 
 
@@ -243,7 +182,7 @@ def test_a_secret_is_stored_kept_and_forgotten_but_never_shown(owner: FlaskClien
     assert owner.post("/settings", data={**form, name: "hush-hush-77"}).status_code == 302
     assert stored() == "hush-hush-77"
     page = owner.get("/settings").text
-    assert "hush-hush" not in page and "hush-hush" not in owner.get("/settings/backup").text
+    assert "hush-hush" not in page
     assert owner.post("/settings", data=filled(page)).status_code == 302
     assert stored() == "hush-hush-77", "an empty field keeps it"
     assert "hush-hush" not in owner.post("/settings", data={**filled(page), name: "hush-hush", "ntp__port": "0"}).text

@@ -128,6 +128,11 @@ class Paths:
         return self.data / "network.kept"
 
     @property
+    def system_log(self) -> Path:
+        """Where the appliance's syslogd writes."""
+        return self.root / "run" / "log" / "messages"
+
+    @property
     def panel_picture(self) -> Path:
         return self.run / "panel.png"
 

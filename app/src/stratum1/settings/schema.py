@@ -369,6 +369,19 @@ class Settings:
             sections[section.name] = dataclasses.replace(values, **hidden)
         return Settings(**sections)
 
+    def with_secrets_of(self, other: Settings) -> Settings:
+        """A copy in which each secret that has its default is that of `other`."""
+        sections = {}
+        for section in dataclasses.fields(self):
+            values, others = getattr(self, section.name), getattr(other, section.name)
+            kept = {
+                f.name: getattr(others, f.name)
+                for f in dataclasses.fields(values)
+                if f.metadata["secret"] and getattr(values, f.name) == f.default
+            }
+            sections[section.name] = dataclasses.replace(values, **kept)
+        return Settings(**sections)
+
     def changed(self, path: str, value: Any) -> Settings:
         """A copy with the key at `path` ("ntp.port") set to `value`; SettingsError when either is bad."""
         section, dot, key = path.partition(".")

@@ -15,6 +15,7 @@ import stratum1
 from stratum1.paths import Paths
 from stratum1.settings import Settings
 from stratum1.web import (
+    access,
     api,
     check,
     clients,
@@ -22,13 +23,21 @@ from stratum1.web import (
     graphs,
     headers,
     help,
+    keys,
     login,
+    logs,
     metrics,
     moving,
     openapi,
+    saving,
+    secure,
+    settings_api,
     sources,
     status,
     studio,
+    support,
+    system,
+    updating,
 )
 from stratum1.web.box import Box
 
@@ -40,6 +49,7 @@ PAGES = (
     ("help.view", "Help"),
     ("studio.view", "Clock"),
     ("configure.view", "Settings"),
+    ("system.view", "System"),
 )
 """What the navigation offers, in order."""
 
@@ -93,6 +103,8 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
     app.register_blueprint(clients.room(box, guard))
     app.register_blueprint(configure.room(box, guard))
     app.register_blueprint(moving.room(box, guard))
+    for each in (system, updating, saving, secure, keys, access, logs, support, settings_api):
+        app.register_blueprint(each.room(box, guard))
     app.register_error_handler(HTTPException, _error)
     return app
 

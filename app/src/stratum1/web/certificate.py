@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from stratum1 import safefile
+from stratum1.network import own_addresses
 from stratum1.settings.schema import System
 
 DAYS = 824
@@ -152,15 +153,13 @@ def server_context() -> ssl.SSLContext:
     return context
 
 
-def checked(pem: bytes, now: datetime) -> Certificate:
-    """What the owner's own `pem` says, if it can be used from `now` on; CertificateError in one line else."""
+def usable(pem: bytes) -> Certificate:
+    """What the first certificate of `pem` says, if its key is there and goes with it; CertificateError else."""
     if len(pem) > LARGEST:
         raise CertificateError(f"too long, want at most {LARGEST} bytes")
     found = read(pem)
     if b"PRIVATE KEY-----" not in pem:
         raise CertificateError("there is no key in it, which begins with -----BEGIN PRIVATE KEY-----")
-    if found.ends <= now:
-        raise CertificateError(f"it has expired on {found.ends:%Y-%m-%d}")
     fd, name = tempfile.mkstemp(suffix=".pem")
     try:
         with os.fdopen(fd, "wb") as file:
@@ -168,6 +167,14 @@ def checked(pem: bytes, now: datetime) -> Certificate:
         use(server_context(), Path(name))
     finally:
         os.unlink(name)
+    return found
+
+
+def checked(pem: bytes, now: datetime) -> Certificate:
+    """As usable(), and it must be good from `now` on."""
+    found = usable(pem)
+    if found.ends <= now:
+        raise CertificateError(f"it has expired on {found.ends:%Y-%m-%d}")
     return found
 
 
@@ -191,3 +198,8 @@ def ensure(path: Path, name: str, addresses: Iterable[str], now: datetime) -> No
         safefile.replace(path, pem)
     except OSError as error:
         raise CertificateError(f"{path}: {error.strerror}") from None
+
+
+def own_names(chosen: str) -> tuple[str, list[str]]:
+    """For what a self-made one is good: the box's name, and the addresses of now but the link-local ones."""
+    return host_name(chosen), [each.text for each in own_addresses() if not each.address.is_link_local]

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 
-from stratum1.settings import Settings, SettingsError, parse, save, text
+from stratum1.settings import Settings, save
 from stratum1.web import moving
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
@@ -19,8 +19,8 @@ MOVING = (
 )
 
 
-def store(box: Box, wanted: Settings) -> str:
-    """Take over `wanted` and say so at the next page; else one line on why it cannot be stored."""
+def keep(box: Box, wanted: Settings) -> str:
+    """Take over `wanted`; one line on why it cannot be stored, or nothing."""
     try:
         if wanted.web != box.settings.web:
             box.trial.begin(box.settings.web)
@@ -30,6 +30,14 @@ def store(box: Box, wanted: Settings) -> str:
             box.trial.confirm()
         return f"The settings cannot be stored: {error.strerror}."
     box.reload()
+    return ""
+
+
+def store(box: Box, wanted: Settings) -> str:
+    """As keep(), and the next page says so."""
+    problem = keep(box, wanted)
+    if problem:
+        return problem
     flash("Stored. The programs that it concerns take it over within a few seconds.")
     if box.trial.pending is not None:
         flash(MOVING.format(port=wanted.web.port, seconds=round(TRIAL_S)))
@@ -70,40 +78,9 @@ def room(box: Box, guard: Guard) -> Blueprint:
             mark=Mark(mark=trial["mark"]) if trial else None,
         ), 422 if wrong or problem else 200
 
-    @rooms.get("/settings/backup")
-    @guard.only_known
-    def backup() -> Any:
-        answer = Response(text(box.settings.without_secrets()), mimetype="application/toml")
-        answer.headers["Content-Disposition"] = f'attachment; filename="{box.settings.system.name}-settings.toml"'
-        return answer
-
-    @rooms.route("/settings/restore", methods=["GET", "POST"])
-    @guard.only_known
-    def restore() -> Any:
-        from stratum1.web.forms import Restore
-
-        form = Restore()
-        if form.validate_on_submit():
-            sent = request.files.get("file")
-            content = sent.read() if sent else b""
-            if sent is None or not content.strip():
-                # An empty file would be good settings: all of them back to the defaults.
-                form.file.errors = ["choose a file that is not empty"]
-                return render_template("restore.html", form=form), 422
-            try:
-                wanted = parse(content, sent.filename or "the file")
-            except SettingsError as error:
-                form.file.errors = [f"{path}: {line}" for path, line in error.problems.items()]
-            else:
-                problem = store(box, wanted)
-                if not problem:
-                    return redirect(url_for("configure.view"))
-                form.file.errors = [problem]
-        return render_template("restore.html", form=form), 422 if form.errors else 200
-
     @rooms.post("/settings/keep")
     @guard.only_known
-    def keep() -> Any:
+    def stay() -> Any:
         from stratum1.web.forms import Confirm
 
         if Confirm().validate_on_submit():

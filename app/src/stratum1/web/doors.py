@@ -14,7 +14,6 @@ from waitress import create_server
 from waitress.adjustments import Adjustments
 from waitress.task import ThreadedTaskDispatcher
 
-from stratum1.network import own_addresses
 from stratum1.web import certificate
 from stratum1.web.app import LARGEST_FORM, app_of
 from stratum1.web.box import Box
@@ -24,12 +23,15 @@ from stratum1.web.tls import TlsServer
 STREAMS = 6
 WORKERS = 4
 
+LARGEST_BODY = 327_680
+"""Bytes: a back-up that comes back; every other form is held to LARGEST_FORM by the application."""
+
 LIMITS = {
     "connection_limit": 200,
     "channel_timeout": 30,
     "cleanup_interval": 10,
     "max_request_header_size": 16_384,
-    "max_request_body_size": LARGEST_FORM,
+    "max_request_body_size": LARGEST_BODY,
     "inbuf_overflow": LARGEST_FORM * 2,
     "outbuf_high_watermark": 1 << 20,
     "asyncore_use_poll": True,
@@ -98,9 +100,7 @@ class Doors:
 def prepare(box: Box) -> ssl.SSLContext:
     """A context that shows the box's certificate, made if need be; CertificateError when there is none to be had."""
     path = box.paths.tls_certificate
-    # Addresses that come and go would have it made anew all the time: those of now, and not the link-local ones.
-    addresses = [each.text for each in own_addresses() if not each.address.is_link_local]
-    certificate.ensure(path, certificate.host_name(box.settings.system.name), addresses, datetime.now(UTC))
+    certificate.ensure(path, *certificate.own_names(box.settings.system.name), datetime.now(UTC))
     context = certificate.server_context()
     certificate.use(context, path)
     return context

@@ -13,7 +13,6 @@ from wtforms import (
     BooleanField,
     DecimalField,
     Field,
-    FileField,
     HiddenField,
     IntegerField,
     PasswordField,
@@ -43,10 +42,6 @@ class Mark(FlaskForm):  # type: ignore[misc]
     """Which trial of network settings is meant."""
 
     mark = HiddenField()
-
-
-class Restore(FlaskForm):  # type: ignore[misc]
-    file = FileField("Settings file")
 
 
 class AntennaDelay(FlaskForm):  # type: ignore[misc]

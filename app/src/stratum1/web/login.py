@@ -10,16 +10,19 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Response, abort, flash, redirect, render_template, request, session, url_for
 
 from stratum1.settings import SettingsError, save
 from stratum1.web.api import problem
 from stratum1.web.box import Box
 from stratum1.web.guide import host_of, is_private_name
 from stratum1.web.password import Passwords, session_key, weakness
-from stratum1.web.throttle import Throttle
+from stratum1.web.throttle import Pace, Throttle
+from stratum1.web.tokens import Tokens
 
 STAYS = timedelta(hours=12)
+TOKEN_PER_MINUTE, TOKEN_BURST = 120, 60
+"""How often a program may come with its token."""
 View = Callable[..., Any]
 
 
@@ -28,7 +31,9 @@ class Guard:
 
     def __init__(self, app: Flask, box: Box) -> None:
         self.passwords = Passwords(box.paths.web_password)
+        self.tokens = Tokens(box.paths.api_tokens)
         self.throttle = Throttle()
+        self.pace = Pace(TOKEN_PER_MINUTE, TOKEN_BURST)
         app.secret_key = session_key(box.paths.web_secret)
         app.config.update(
             SESSION_COOKIE_NAME="stratum1",
@@ -50,16 +55,57 @@ class Guard:
         session.permanent = True
         session["mark"] = self.passwords.mark
 
+    def refusal(self, password: str) -> tuple[str, int]:
+        """Why `password` is not taken, and for how many seconds no other will be; ("", 0) when it is the right one."""
+        address, now = request.remote_addr or "", time.monotonic()
+        wait = math.ceil(self.throttle.wait_s(address, now))
+        if wait > 0:
+            return f"too many wrong passwords: try again in {wait} s", wait
+        if not self.passwords.matches(password):
+            self.throttle.failed(address, now)
+            return "this is not the password", 0
+        self.throttle.succeeded(address)
+        return "", 0
+
+    def token_refusal(self, scope: str) -> Response | None:
+        """What a program is answered whose token does not do for `scope`; None when it does."""
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        address, now = request.remote_addr or "", time.monotonic()
+        if kind.lower() != "bearer":
+            return refuse(401, "log in, or send a token: Authorization: Bearer ...")
+        wait = self.throttle.wait_s(address, now)
+        if wait > 0:
+            return refuse(429, "too many wrong tokens or passwords: wait", wait)
+        found = self.tokens.find(token.strip())
+        if found is None:
+            self.throttle.failed(address, now)
+            return refuse(401, "this token is none of this box")
+        if scope == "write" and found.scope != "write":
+            return refuse(403, "this token may only read")
+        wait = self.pace.take(found.id, now)
+        return refuse(429, "too many requests with this token: wait", wait) if wait > 0 else None
+
     def only_known(self, view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if self.known:
                 return view(*args, **kwargs)
             if request.path.startswith("/api/"):
-                return problem(401, "log in first"), 401
+                refused = self.token_refusal("read")
+                return view(*args, **kwargs) if refused is None else refused
             return redirect(url_for("login.log_in" if self.passwords.chosen else "login.welcome"))
 
         return guarded
+
+
+def refuse(code: int, said: str, wait_s: float = 0.0) -> Response:
+    answer = problem(code, said)
+    answer.status_code = code
+    if code == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if wait_s:
+        answer.headers["Retry-After"] = str(math.ceil(wait_s))
+    return answer
 
 
 def room(box: Box, guard: Guard) -> Blueprint:
@@ -92,22 +138,15 @@ def room(box: Box, guard: Guard) -> Blueprint:
         if guard.known:
             return redirect(url_for("configure.view"))
         form = LogIn()
-        status, headers = 200, {}
+        status = 200
+        headers: dict[str, str] = {}
         if form.validate_on_submit():
-            address = request.remote_addr or ""
-            wait = guard.throttle.wait_s(address, time.monotonic())
-            if wait > 0:
-                seconds = math.ceil(wait)
-                form.password.errors = [f"too many wrong passwords: try again in {seconds} s"]
-                status, headers = 429, {"Retry-After": str(seconds)}
-            elif guard.passwords.matches(form.password.data or ""):
-                guard.throttle.succeeded(address)
+            said, seconds = guard.refusal(form.password.data or "")
+            if not said:
                 guard.let_in()
                 return redirect(url_for("configure.view"))
-            else:
-                guard.throttle.failed(address, time.monotonic())
-                form.password.errors = ["this is not the password"]
-                status = 403
+            form.password.errors = [said]
+            status, headers = (429, {"Retry-After": str(seconds)}) if seconds else (403, {})
         return render_template("login.html", form=form), status, headers
 
     @rooms.post("/logout")
@@ -125,12 +164,9 @@ def room(box: Box, guard: Guard) -> Blueprint:
 
         form = NewPassword()
         if form.validate_on_submit():
-            address, now = request.remote_addr or "", time.monotonic()
-            if guard.throttle.wait_s(address, now) > 0:
-                form.old.errors = ["too many wrong passwords: wait a while"]
-            elif not guard.passwords.matches(form.old.data or ""):
-                guard.throttle.failed(address, now)
-                form.old.errors = ["this is not the password"]
+            said, _ = guard.refusal(form.old.data or "")
+            if said:
+                form.old.errors = [said]
             elif _chosen_well(form, box.settings.system.name) and _stored(guard, form):
                 guard.let_in()
                 flash("The password is changed; everybody else is logged out.")

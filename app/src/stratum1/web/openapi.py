@@ -12,6 +12,7 @@ from flask import Blueprint, Response, jsonify
 
 import stratum1
 from stratum1.history import SPANS
+from stratum1.settings import Settings
 from stratum1.tracking import Reason, State
 from stratum1.words import Status
 
@@ -184,6 +185,10 @@ ZONE = {
     "schema": rows(TEXT),
 }
 
+REFUSED = record({"error": record({"code": WHOLE, "message": TEXT}), "problems": table(TEXT)})
+
+STRANGER = ((401, "A token is wanted, or a browser that is logged in"), (429, "Too often; wait as Retry-After says"))
+
 SPAN = {
     "name": "span",
     "in": "query",
@@ -192,29 +197,94 @@ SPAN = {
 }
 
 
+def settings_schema(*, secrets: bool, whole: bool) -> Schema:
+    """From the schema of the settings: all of them if `whole`, else any; `secrets` can be written alone."""
+    kinds: dict[type, Schema] = {bool: FLAG, int: WHOLE, float: NUMBER, str: TEXT, tuple: rows(TEXT)}
+    sections = {}
+    for section in dataclasses.fields(Settings):
+        keys: dict[str, Schema] = {}
+        for item in dataclasses.fields(section.default_factory):  # type: ignore[arg-type]
+            rules = item.metadata
+            if rules["secret"] and not secrets:
+                continue
+            default = list(item.default) if isinstance(item.default, tuple) else item.default
+            unit = f" In {rules['unit']}." if rules["unit"] else ""
+            keys[item.name] = {
+                **kinds[type(item.default)],
+                "description": rules["help"] + unit,
+                "default": default,
+                **({"minimum": rules["minimum"]} if rules["minimum"] is not None else {}),
+                **({"maximum": rules["maximum"]} if rules["maximum"] is not None else {}),
+                **({"enum": list(rules["choices"])} if rules["choices"] else {}),
+                **({"writeOnly": True} if rules["secret"] else {}),
+            }
+        sections[section.name] = record(keys)
+        if not whole:
+            del sections[section.name]["required"]
+    found = record(sections)
+    if not whole:
+        del found["required"]
+    return found
+
+
 def _answer(description: str, kind: str, schema: Schema) -> Schema:
     return {"description": description, "content": {kind: {"schema": schema}}}
 
 
+def _problems(refusals: Any) -> Schema:
+    error = {"$ref": "#/components/schemas/Error"}
+    return {str(code): _answer(text, "application/json", error) for code, text in refusals}
+
+
 def _get(
-    summary: str, schema: Schema, *, kind: str = "application/json", parameters: Any = (), refusals: Any = ()
+    summary: str,
+    schema: Schema,
+    *,
+    kind: str = "application/json",
+    parameters: Any = (),
+    refusals: Any = (),
+    token: bool = False,
 ) -> Schema:
-    problems = {
-        str(code): _answer(text, "application/json", {"$ref": "#/components/schemas/Error"}) for code, text in refusals
-    }
+    problems = _problems((*refusals, *(STRANGER if token else ())))
     return {
         "get": {
             "summary": summary,
+            **({"security": [{"token": []}, {"session": []}]} if token else {}),
             **({"parameters": list(parameters)} if parameters else {}),
             "responses": {"200": _answer("As asked", kind, schema), **problems},
         }
     }
 
 
+def _change_settings() -> Schema:
+    refusals = (
+        *STRANGER,
+        (400, "The body is no JSON object"),
+        (403, "The token may only read"),
+        (413, "The body has more than 64 kB"),
+        (507, "It cannot be stored"),
+    )
+    wanted = {"$ref": "#/components/schemas/SettingsChange"}
+    return {
+        "summary": "Change settings; nothing is stored unless all of it is good",
+        "description": "A change of the page's own address or of the network is on trial, as it is on the page: unless "
+        "somebody confirms it there within a minute, what was before comes back.",
+        "security": [{"token": []}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": wanted}}},
+        "responses": {
+            "200": _answer(
+                "All settings as they are now", "application/json", {"$ref": "#/components/schemas/Settings"}
+            ),
+            "422": _answer("What is wrong, by the setting's name; nothing was stored", "application/json", REFUSED),
+            **_problems(refusals),
+        },
+    }
+
+
 def document() -> Schema:
     """The whole description."""
     bad_span = ((400, "The span is unknown"),)
-    stranger = ((401, "Only for a browser that is logged in"),)
+    settings = _get("All settings but secrets", {"$ref": "#/components/schemas/Settings"}, token=True)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -222,7 +292,7 @@ def document() -> Schema:
             "version": stratum1.__version__,
             "license": {"name": "MIT", "identifier": "MIT"},
             "description": "The time server as its page sees it. Units are in the names; null is what is not known. "
-            "Nothing here can change anything.",
+            "What wants a token takes one that the page made: Authorization: Bearer stratum1_...",
         },
         "paths": {
             "/api/v1/status": _get("All that the page says", {"$ref": "#/components/schemas/Status"}),
@@ -247,11 +317,23 @@ def document() -> Schema:
             "/api/v1/processes": _get("The programs of the box", table({})),
             "/api/v1/check": _get("The box asks itself by NTP", CHECK),
             "/api/v1/traffic": _get("What was answered and what was not", TRAFFIC),
-            "/api/v1/clients": _get("Who asks, the busiest first", CLIENTS, refusals=stranger),
-            "/api/v1/clients.csv": _get("Who asks, as CSV", TEXT, kind="text/csv", refusals=stranger),
+            "/api/v1/clients": _get("Who asks, the busiest first", CLIENTS, token=True),
+            "/api/v1/clients.csv": _get("Who asks, as CSV", TEXT, kind="text/csv", token=True),
+            "/api/v1/settings": {**settings, "patch": _change_settings()},
             "/api/v1/openapi.json": _get("This description", table({})),
         },
-        "components": {"schemas": {"Status": status_schema(), "Error": ERROR}},
+        "components": {
+            "schemas": {
+                "Status": status_schema(),
+                "Settings": settings_schema(secrets=False, whole=True),
+                "SettingsChange": settings_schema(secrets=True, whole=False),
+                "Error": ERROR,
+            },
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "stratum1"},
+            },
+        },
     }
 
 

@@ -67,3 +67,25 @@ class Throttle:
             return 0.0
         pause: float = min(2.0 ** min(count - free, 20), longest_s)
         return max(0.0, last + pause - now)
+
+
+class Pace:
+    """At most `per_minute` in the long run for each key, and `burst` at once; the oldest of many keys is forgotten."""
+
+    def __init__(self, per_minute: float, burst: int) -> None:
+        self._rate = per_minute / 60.0
+        self._burst = burst
+        self._lock = threading.Lock()
+        self._rows: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """What is left, and when that was."""
+
+    def take(self, key: str, now: float) -> float:
+        """0 when it may be done now; else how many seconds to wait."""
+        with self._lock:
+            left, last = self._rows.pop(key, (float(self._burst), now))
+            left = min(self._burst, left + (now - last) * self._rate)
+            wait = 0.0 if left >= 1.0 else (1.0 - left) / self._rate
+            self._rows[key] = (left if wait else left - 1.0, now)
+            while len(self._rows) > ROWS:
+                self._rows.popitem(last=False)
+            return wait

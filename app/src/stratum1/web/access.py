@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""The page of the API tokens, which are shown once."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+
+from stratum1.web.box import Box
+from stratum1.web.login import Guard
+
+
+def day(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(seconds)) if seconds else "never"
+
+
+def room(box: Box, guard: Guard) -> Blueprint:
+    rooms = Blueprint("access", __name__)
+
+    @rooms.route("/system/tokens", methods=["GET", "POST"])
+    @guard.only_known
+    def view() -> Any:
+        from stratum1.web.forms import Confirm
+        from stratum1.web.system_forms import NewToken
+
+        form = NewToken()
+        made = ""
+        if form.validate_on_submit():
+            said, _ = guard.refusal(form.password.data or "")
+            if said:
+                form.password.errors = [said]
+            else:
+                try:
+                    made = guard.tokens.make(form.name.data or "", form.scope.data or "")
+                except ValueError as error:
+                    form.name.errors = [str(error)]
+                except OSError as error:
+                    form.name.errors = [f"cannot be stored: {error.strerror}"]
+        return render_template(
+            "tokens.html",
+            form=form,
+            delete=Confirm(formdata=None),
+            tokens=guard.tokens.all(),
+            made=made,
+            day=day,
+        ), 422 if form.errors else 200
+
+    @rooms.post("/system/tokens/<identity>/delete")
+    @guard.only_known
+    def delete(identity: str) -> Any:
+        from stratum1.web.forms import Confirm
+
+        if Confirm().validate_on_submit():
+            try:
+                if not guard.tokens.delete(identity):
+                    abort(404, "There is no such token.")
+                flash("The token is deleted; the program that uses it is logged out.")
+            except OSError as error:
+                flash(f"The token cannot be deleted: {error.strerror}")
+        return redirect(url_for("access.view"))
+
+    return rooms
