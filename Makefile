@@ -8,7 +8,7 @@ VM := tests/system/vm
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run lint test peers emulate system-test bench-footprint bench-discipline bench-responder soak fuzz \
-	image flash bundle image-qemu menuconfig savedefconfig legal-info sbom screens clean
+	image flash bundle pi-boot image-qemu menuconfig savedefconfig legal-info sbom screens clean
 
 help: ## list the targets
 	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+).*:.*## /\1\t/' | expand -t 20
@@ -67,6 +67,10 @@ flash: ## write the newest card image: make flash DEVICE=/dev/sdX (it asks first
 
 bundle: ## make a signed update of the image that was built -> build/image/stratum1-VERSION.update
 	@scripts/image.sh bundle
+
+pi-boot: ## boot the card image on QEMU's Raspberry Pi 3 B and say what it shows
+	@scripts/setup.sh emulate
+	@$(BIN)/python tests/image/pi_board.py $(IMAGE)
 
 image-qemu: ## build the same user space for QEMU's virt board -> build/image/qemu/
 	@scripts/image.sh qemu

@@ -99,7 +99,7 @@ def test_busybox_has_no_servers_and_no_second_clock() -> None:
 
 
 def test_make_targets_are_described() -> None:
-    text = (EXTERNAL / "image.mk").read_text(encoding="utf-8")
-    for target in ("image", "flash", "menuconfig"):
+    text = (TOP / "Makefile").read_text(encoding="utf-8")
+    for target in ("image", "flash", "bundle", "pi-boot", "menuconfig"):
         assert re.search(rf"^{target}.*: ## \w", text, re.MULTILINE)
     assert (TOP / "docs" / "building.md").exists()

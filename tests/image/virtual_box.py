@@ -61,6 +61,9 @@ class Box:
         self.put("authorized_keys", Path(f"{self.key}.pub").read_text())
         self.process: subprocess.Popen[bytes] | None = None
         self.ports: dict[str, int] = {}
+        self.line = KERNEL_LINE
+        self.restarts = True
+        """Off: a restart ends QEMU, and the test plays the firmware."""
 
     def put(self, name: str, text: str) -> None:
         """Write a file to the setup partition, as its owner does on a PC."""
@@ -81,12 +84,12 @@ class Box:
         # The only serial port is the receiver's, as on the Pi, and nothing is plugged into it.
         command += ["-display", "none", "-monitor", "none", "-serial", "null", "-device", "virtio-serial-pci"]
         command += ["-chardev", f"file,id=console,path={self.console}", "-device", "virtconsole,chardev=console"]
-        command += ["-kernel", str(built() / "Image"), "-append", KERNEL_LINE]
+        command += ["-kernel", str(built() / "Image"), "-append", self.line]
         command += ["-drive", f"file={self.card},format=raw,if=none,id=card,cache=writeback"]
         command += ["-device", "virtio-blk-pci,drive=card"]
         command += ["-netdev", f"user,id=net,hostname=pc,{forward}", "-device", "virtio-net-pci,netdev=net,romfile="]
         command += ["-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset"]
-        return command
+        return command if self.restarts else [*command, "-no-reboot"]
 
     def pull_the_plug(self) -> None:
         if self.process is not None:
@@ -97,10 +100,13 @@ class Box:
     def said(self) -> str:
         return self.console.read_text(errors="replace") if self.console.exists() else ""
 
+    def ssh(self, command: str) -> list[str]:
+        options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=10"]
+        return ["ssh", "-q", *options, "-i", str(self.key), "-p", str(self.ports["ssh"]), "root@127.0.0.1", command]
+
     def shell(self, command: str) -> str | None:
         """What a command prints on the box; None while the box cannot be reached."""
-        options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=10"]
-        result = run("ssh", "-q", *options, "-i", self.key, "-p", str(self.ports["ssh"]), "root@127.0.0.1", command)
+        result = run(*self.ssh(command))
         return None if result.returncode == 255 else result.stdout
 
     def status(self) -> dict[str, Any] | None:
