@@ -73,7 +73,7 @@ def test_the_last_page_and_the_drift_are_what_was_learned(tmp_path: Path) -> Non
     page = TrackingReader(tmp_path / "run" / "tracking").read()
     assert page is not None
     assert (page.state, page.stratum, page.refid) == (State.LOCKED, 1, b"PPS\0")
-    assert page.pulse_device == "pps0"
+    assert page.pulse_device == "pps0, 1.000000 Hz"
     assert abs(page.frequency + 15e-6) < 20e-9
     assert abs(page.steering - 15e-6) < 100e-9
     drift = json.loads((tmp_path / "data" / "drift.json").read_text())

@@ -127,7 +127,7 @@ def test_a_device_is_known_by_its_line(tmp_path: Path) -> None:
     folder = tmp_path / "class" / "pps" / "pps1"
     folder.mkdir(parents=True)
     (folder / "name").write_text("pps@12.-1\n")
-    assert device_name(tmp_path, "/dev/pps1") == "pps1 (pps@12.-1)"
+    assert device_name(tmp_path, "/dev/pps1") == "GPIO18 (pps1)"
     assert device_name(tmp_path, "/dev/pps2") == "pps2"
 
 

@@ -28,6 +28,7 @@ class Line:
         self.previous: Pulse | None = None
         self.newest: Pulse | None = None
         self.closed = False
+        self.silent = False
         self.looks = 0
         self.gone = ""
         self.other_device = False
@@ -36,6 +37,8 @@ class Line:
         self.looks += 1
         if self.gone:
             raise PulseError(self.gone)
+        if self.silent:
+            return None
         since = self.world.now - self.phase
         sequence = since // self.period + 1 if since >= 0 and self.period else 0
         stamp = START + self.phase + (sequence - 1) * self.period
@@ -195,10 +198,11 @@ def test_the_line_that_ticks_is_found_among_those_that_do_not(tmp_path: Path) ->
     assert keeper.searching
     assert "pps0" in keeper.problem and "pps1" in keeper.problem
     edges = world.run(keeper, 20)
-    assert keeper.name == "pps1 (pps@12)"
+    assert keeper.name == "GPIO18 (pps1)"
     assert keeper.problem == ""
     assert len(edges) >= 12
-    assert [line.path for line in world.opened if not line.closed] == [str(tmp_path / "pps1")]
+    # The others are kept open, should one of them begin to tick.
+    assert not any(line.closed for line in world.opened)
 
 
 def test_one_pulse_a_second_goes_before_faster_lines(tmp_path: Path) -> None:
@@ -258,3 +262,132 @@ def test_edges_from_before_a_step_are_forgotten(tmp_path: Path) -> None:
     world.now += SECOND
     keeper.discard()
     assert keeper.take(START + world.now, world.now) == []
+
+
+# Several lines
+
+
+NEVER = 10**6 * SECOND
+
+
+def test_the_line_that_was_right_the_last_time_is_taken_at_once(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    world.line("pps1")
+    keeper = PulseKeeper("auto", tmp_path, tmp_path, remembered="pps1", opener=world.open)
+    assert len(world.run(keeper, 3)) >= 2
+    assert keeper.name == keeper.proven == "pps1"
+
+
+def test_a_remembered_line_that_is_silent_makes_room_for_a_search(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    world.line("pps1", phase=NEVER)
+    keeper = PulseKeeper("auto", tmp_path, tmp_path, remembered="pps1", opener=world.open)
+    world.run(keeper, 30)
+    assert keeper.name == "pps0"
+
+
+def test_a_remembered_line_that_is_not_there_is_no_hindrance(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    keeper = PulseKeeper("auto", tmp_path, tmp_path, remembered="GPIO18 (pps1)", opener=world.open)
+    world.run(keeper, 3)
+    assert keeper.name == "pps0"
+
+
+def test_the_rate_is_told_as_it_was_measured(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0", period=SECOND + 12_000)
+    keeper = world.keeper()
+    world.run(keeper, 5)
+    assert keeper.told == "pps0"
+    world.run(keeper, 60)
+    assert keeper.told == "pps0, 0.999988 Hz"
+    world.run(keeper, 5000)
+    assert keeper.told == "pps0, 0.999988 Hz"
+
+
+def test_a_second_line_takes_over_within_3_s_without_a_step_and_the_count_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    world.line("pps1", phase=300 * MS + 4_321)
+    keeper = world.keeper()
+    edges = world.run(keeper, 60)
+    assert keeper.name == "pps0"
+    assert keeper.standing_by(START + world.now) == 1
+    first = next(line for line in world.opened if line.path.endswith("pps0"))
+    broke_at = START + world.now
+    first.silent = True
+    edges += world.run(keeper, 20)
+    assert keeper.name == "pps1"
+    assert "pps0 fell silent" in keeper.change
+    after = [edge for edge in edges if edge.stamp_ns > broke_at]
+    assert after[0].stamp_ns - broke_at <= 4 * SECOND
+    assert len(after) >= 16
+    assert {edge.stamp_ns % SECOND for edge in edges} == {300 * MS}
+    seconds = [(edge.stamp_ns - edges[0].stamp_ns) // SECOND for edge in edges]
+    assert [edge.sequence - edges[0].sequence for edge in edges] == seconds
+
+
+def test_the_line_that_came_back_stands_by_in_its_turn(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    world.line("pps1", phase=300 * MS + 4_321)
+    keeper = world.keeper()
+    world.run(keeper, 60)
+    first, second = world.opened
+    first.silent = True
+    world.run(keeper, 10)
+    assert keeper.name == "pps1"
+    first.silent = False
+    world.run(keeper, 60)
+    assert (keeper.name, keeper.standing_by(START + world.now)) == ("pps1", 1)
+    second.silent = True
+    edges = world.run(keeper, 20)
+    assert keeper.name == "pps0"
+    assert {edge.stamp_ns % SECOND for edge in edges} == {300 * MS}
+
+
+def test_a_device_that_is_pulled_is_replaced_as_well(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    world.line("pps1", phase=300 * MS - 777)
+    keeper = world.keeper()
+    world.run(keeper, 60)
+    world.opened[0].gone = world.lines["pps0"].gone = "pps0: the device has gone"
+    world.opened[0].other_device = True
+    edges = world.run(keeper, 10)
+    assert keeper.name == "pps1"
+    assert {edge.stamp_ns % SECOND for edge in edges} == {300 * MS}
+    assert world.opened[0].closed
+
+
+def test_a_line_that_slides_against_the_one_in_use_never_takes_over(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0")
+    world.line("pps1", period=SECOND + 2_000, phase=300 * MS)
+    keeper = world.keeper()
+    world.run(keeper, 100)
+    assert keeper.name == "pps0"
+    assert keeper.standing_by(START + world.now) == 0
+    world.opened[0].silent = True
+    world.run(keeper, 20)
+    assert keeper.name == "pps0"
+
+
+def test_of_lines_that_do_not_belong_together_the_one_with_steady_messages_is_taken(tmp_path: Path) -> None:
+    """A clock chip with an output of 1 Hz beside the receiver's pulse, 150 ppm off."""
+    world = World(tmp_path)
+    world.line("pps0", period=SECOND + 150_000, phase=700 * MS)
+    world.line("pps1", phase=300 * MS)
+    keeper = world.keeper()
+    taken_at = None
+    for second in range(1, 60):
+        end = second * SECOND + 450 * MS
+        world.run(keeper, (end - world.now) / SECOND)
+        keeper.message(START + end + (second * 7919 % 1000) * 1000)  # a jitter of 1 ms
+        if taken_at is None and not keeper.searching:
+            taken_at = second
+    assert keeper.name == "pps1"
+    assert taken_at is not None and 35 <= taken_at <= 50

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 from stratum1.pps.kernel import KernelPulses
 from stratum1.pps.pulse import PulseError, PulseSource, why
+
+# The overlay pps-gpio names its node by the line's number in hex, and the kernel the device by the node.
+_LINE = re.compile(r"pps@([0-9a-f]{1,2})(?:\.|$)")
 
 
 def open_source(path: str | os.PathLike[str]) -> PulseSource:
@@ -34,13 +38,15 @@ def open_source(path: str | os.PathLike[str]) -> PulseSource:
 
 
 def device_name(sys: str | os.PathLike[str], path: str | os.PathLike[str]) -> str:
-    """A PPS device as a person would know it: "pps1 (pps@12.-1)", from its sysfs entry below `sys`."""
+    """A PPS device as a person would know it, from its sysfs entry below `sys`: "GPIO18 (pps1)", "pps0 (ktimer)"."""
     node = os.path.basename(os.fspath(path))
     try:
         with open(os.path.join(sys, "class", "pps", node, "name"), encoding="utf-8", errors="replace") as file:
             name = file.read().strip()
     except OSError:
         name = ""
+    if line := _LINE.match(name):
+        return f"GPIO{int(line[1], 16)} ({node})"
     return f"{node} ({name})" if name else node
 
 

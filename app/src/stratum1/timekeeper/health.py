@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from stratum1.receiver.events import Device, Event, Hardware, Sawtooth, Sky, Surveying
-from stratum1.tracking.snapshot import Antenna, Jamming, Survey
+from stratum1.receiver.events import Device, Epoch, Event, Gone, Hardware, Sawtooth, Sky, Surveying
+from stratum1.tracking.snapshot import Antenna, Reason, Survey
 
 
 class Health:
@@ -23,12 +23,19 @@ class Health:
 
     def forget_device(self) -> None:
         self._name = self._port = ""
+        self._heard = False
 
     def take(self, event: Event) -> None:
-        if isinstance(event, Sky):
+        if isinstance(event, Gone):
+            self.forget()
+            self._heard = event.reason is Reason.NO_FIX
+        elif isinstance(event, Epoch):
+            self._heard = True
+        elif isinstance(event, Sky):
             self._sky = event
         elif isinstance(event, Device):
             self._name, self._port = event.name, event.port
+            self._heard = bool(event.driver)
         elif isinstance(event, Hardware):
             self._hardware = event
         elif isinstance(event, Surveying):
@@ -49,5 +56,5 @@ class Health:
             "survey_accuracy_mm": self._survey.accuracy_mm,
             "quantisation_ps": self._quantisation_ps,
             "receiver": self._name,
-            "receiver_port": self._port,
+            "receiver_port": self._port if self._heard else "",
         }

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 from stratum1.discipline import Discipline, Estimate, StoredDrift
 from stratum1.receiver.events import Epoch, Event, Gone, LeapNotice, Sawtooth
 from stratum1.timekeeper.health import Health
-from stratum1.timekeeper.suspicion import Suspicions
 from stratum1.timekeeper.pulses import PulseKeeper
-from stratum1.tracking.snapshot import Leap, Reason, Snapshot
+from stratum1.timekeeper.suspicion import Suspicions
+from stratum1.tracking.snapshot import Leap, Reason, Snapshot, State
 
 if TYPE_CHECKING:
     from stratum1.clock import Clock
@@ -67,6 +68,7 @@ class Timekeeper:
         beat: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda line: None,
         suspicions: Suspicions | None = None,
+        remember_line: Callable[[str], None] = lambda line: None,
         precision: int = -20,
     ) -> None:
         self.pulses = pulses
@@ -79,6 +81,8 @@ class Timekeeper:
         self._temperature = temperature
         self._beat = beat
         self._say = say
+        self._remember_line = remember_line
+        self._line = ""
         self._precision = precision
 
         self._problem = ""
@@ -142,6 +146,7 @@ class Timekeeper:
             self.messages.close()
 
     def _take(self, event: Event) -> None:
+        self._health.take(event)
         if isinstance(event, Epoch):
             self._message(event)
         elif isinstance(event, LeapNotice):
@@ -154,11 +159,9 @@ class Timekeeper:
             self._discipline.messages_lost(event.reason)
             if event.detail:
                 self._say(event.detail)
-        else:
-            if isinstance(event, Sawtooth):
-                # To be added to the stamp, hence how early; the discipline wants to know how late.
-                self._discipline.sawtooth(event.utc_ns, -event.early_ps / 1000.0)
-            self._health.take(event)
+        elif isinstance(event, Sawtooth):
+            # To be added to the stamp, hence how early; the discipline wants to know how late.
+            self._discipline.sawtooth(event.utc_ns, -event.early_ps / 1000.0)
 
     def _forget_receiver(self) -> None:
         """What it said of itself is no longer so; its name, leap and TAI data still are."""
@@ -178,6 +181,8 @@ class Timekeeper:
             self._discipline.messages_lost(Reason.SPOOFING_SUSPECTED)
             return
         fix = epoch.fix_mode >= FIX
+        if fix and epoch.utc_ns % SECOND == 0:
+            self.pulses.message(epoch.arrival_ns)
         told = (last.utc_ns, last.arrival_ns, last.fix_mode >= FIX)
         if told != (epoch.utc_ns, epoch.arrival_ns, fix):
             self._discipline.message(epoch.utc_ns, epoch.arrival_ns, fix, epoch.utc_valid)
@@ -186,6 +191,9 @@ class Timekeeper:
         if self.pulses.problem != self._problem:
             self._problem = self.pulses.problem
             self._say(self._problem or f"pulses are read from {self.pulses.name}")
+        if self.pulses.change:
+            self._say(self.pulses.change)
+            self.pulses.change = ""
         if self._problem:
             self._discipline.pulses_lost(Reason.NO_PULSE if self.pulses.searching else Reason.NO_PULSE_DEVICE)
 
@@ -226,9 +234,12 @@ class Timekeeper:
                 spoofing_evidence=self.suspicions.evidence,
                 tai_offset=self._tai_offset,
                 **self._health.fields(),
-                pulse_device=self.pulses.name,
+                standby_pulses=self.pulses.standing_by(kernel),
+                pulse_device=self.pulses.told,
             )
         )
+        if estimate.state is State.LOCKED and self.pulses.proven not in ("", self._line):
+            self._keep_line(self.pulses.proven)
         ours = self._clock.tell(
             estimate.state.serves,
             estimate.bound_ns,
@@ -239,6 +250,12 @@ class Timekeeper:
         if not ours and monotonic >= self._rival_said_ns + RIVAL_EVERY_NS:
             self._rival_said_ns = monotonic
             self._say("another program steers the kernel clock too: stop it (systemd-timesyncd, chronyd, ntpd)")
+
+    def _keep_line(self, line: str) -> None:
+        """Locked to it, hence the right one; a disk that cannot be written is told when the drift is saved."""
+        self._line = line
+        with contextlib.suppress(OSError):
+            self._remember_line(line)
 
     def _detail(self, reason: Reason) -> str:
         """What a device said about itself, where that is the reason."""

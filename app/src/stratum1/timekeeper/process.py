@@ -105,6 +105,7 @@ class Process:
             beat=Heartbeat().beat,
             say=say,
             suspicions=Suspicions(self._servers_disagree, leave_of(self._settings)),
+            remember_line=lambda line: store.save_line(paths.pulse_memory, line),
             precision=clocks.precision(),
         )
 
@@ -148,7 +149,13 @@ class Process:
 
     def _pulses(self) -> PulseKeeper:
         pulse = self._settings.pulse
-        return PulseKeeper(pulse.device, self._paths.dev, self._paths.sys, by_clear=pulse.edge == "clear")
+        return PulseKeeper(
+            pulse.device,
+            self._paths.dev,
+            self._paths.sys,
+            by_clear=pulse.edge == "clear",
+            remembered=store.load_line(self._paths.pulse_memory),
+        )
 
     def _servers_disagree(self) -> bool:
         # Loaded here alone: nearly nobody has such servers.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What was learned of the oscillator, kept across a reboot.
+"""What was learned of the oscillator and of the pulse's line, kept across a reboot.
 
-The file is a few numbers of JSON, written to a new file that takes the old one's place, so that a
+Each file is a few words of JSON, written to a new file that takes the old one's place, so that a
 power cut leaves one or the other; at most every ten minutes, to spare the card.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from stratum1.discipline import StoredDrift
@@ -33,11 +34,31 @@ def load(path: Path) -> tuple[StoredDrift | None, str]:
 
 def save(path: Path, drift: StoredDrift) -> None:
     """Put `drift` in place of what the file says; OSError."""
+    _put(path, drift.as_dict())
+
+
+def load_line(path: Path) -> str:
+    """The line that pulses came from, as pulses.PulseKeeper names it; "" when nobody knows."""
+    try:
+        with open(path, "rb") as file:
+            line = json.loads(file.read(MOST_BYTES))["line"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
+    return line if isinstance(line, str) else ""
+
+
+def save_line(path: Path, line: str) -> None:
+    """Remember `line`, if that is news; OSError."""
+    if load_line(path) != line:
+        _put(path, {"line": line})
+
+
+def _put(path: Path, values: Mapping[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
-        os.write(fd, json.dumps(drift.as_dict()).encode("ascii") + b"\n")
+        os.write(fd, json.dumps(values).encode("ascii") + b"\n")
         os.fsync(fd)
     finally:
         os.close(fd)

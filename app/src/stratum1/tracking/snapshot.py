@@ -207,7 +207,7 @@ class Snapshot:
     message_delay_ns: int = 0
     """Median delay of a burst's first byte after its pulse."""
     receiver_port: str = ""
-    """Where the receiver was found: "ttyAMA0 38400"; at most 23 bytes of UTF-8."""
+    """Where the receiver is heard: "ttyAMA0 38400", empty while it is not; at most 23 bytes of UTF-8."""
     receiver: str = ""
     """Receiver as a person would name it; at most 63 bytes of UTF-8."""
     pulse_device: str = ""

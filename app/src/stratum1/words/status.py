@@ -9,7 +9,7 @@ from typing import Any
 
 from stratum1.timescale import NS_PER_S, iso_utc
 from stratum1.tracking.snapshot import Antenna, Leap, Reason, Snapshot, State
-from stratum1.words import reception
+from stratum1.words import evidence, reception
 from stratum1.words.clock import moment
 from stratum1.words.reasons import ANTENNA, REASONS
 from stratum1.words.units import format_bound, format_duration, format_ppm, format_seconds
@@ -73,6 +73,8 @@ class Status:
     spoofing: str = ""
     receiver: str = ""
     pulse: str = ""
+    found: str = ""
+    """Where receiver and pulse were found, and the evidence."""
     temperature: str = "-"
     holdover_left: str = "-"
     leap: str = _LEAP[Leap.UNKNOWN]
@@ -185,6 +187,7 @@ class Status:
             ("Forged signals", self.spoofing),
             ("Receiver", self.receiver),
             ("Pulse", self.pulse),
+            ("Found", self.found),
             ("Holdover left", self.holdover_left),
             ("Leap second", self.leap),
         )
@@ -240,6 +243,7 @@ def describe(snapshot: Snapshot | None, now: tuple[int, int, bool] | None, zone:
         spoofing=reception.spoofing(snapshot),
         receiver=snapshot.receiver or "none found",
         pulse=_pulse(snapshot, served),
+        found=evidence.found(snapshot),
         temperature="-" if snapshot.temperature_mc is None else f"{snapshot.temperature_mc / 1000:.1f} °C",
         holdover_left="-" if left is None else format_duration(left),
         leap=_leap(snapshot),
