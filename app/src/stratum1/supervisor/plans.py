@@ -96,8 +96,8 @@ class Plans:
             )
         # Not as root: gpsd would drop it only after opening the device, and would take hold of the PPS line before.
         account = accounts.with_devices(accounts.account(("gpsd", accounts.OURS, "nobody")), devices)
-        # The receiver is found and set up first, and that process then becomes gpsd, whose user may have no right to read
-        # Python: so it starts as we are and changes the user by itself.
+        # The receiver is found and set up first, and that process then becomes gpsd, whose user may have no right to
+        # read Python: so it starts as we are and changes the user by itself.
         user = ("--as", f"{account.uid}:{account.gid}:{','.join(map(str, account.groups))}") if account else ()
         wishes = ("--constellations", ",".join(settings.constellations)) if settings.constellations else ()
         self._started = tuple(devices)
@@ -107,7 +107,7 @@ class Plans:
         return Launch((*ours, "--", program, "-n", "-N", "-S", str(settings.gpsd_port)))
 
     def gpsd_key(self) -> Any:
-        """Anew for other settings, and for another receiver when the one in use has gone; not for one that is unplugged."""
+        """Anew for other settings, and for another device when the one in use has gone; not when one is unplugged."""
         receiver = self.settings.receiver
         devices, now = self._started, tuple(self._receivers())
         if now and (not devices or self._in_use(devices) not in now):

@@ -18,10 +18,16 @@ PERIOD_S = 5.0
 
 
 class ReceiverWatch:
-    def __init__(self, poll: Callable[[], ReceiverStatus], path: Path) -> None:
-        """What `poll` tells is written to `path`."""
+    def __init__(
+        self,
+        poll: Callable[[], ReceiverStatus],
+        path: Path,
+        remember: Callable[[], None] = lambda: None,
+    ) -> None:
+        """What `poll` tells is written to `path`; `remember` is called while gpsd understands a receiver."""
         self._poll = poll
         self._path = path
+        self._remember = remember
         self._end = threading.Event()
         self.answered: float | None = None
         """Monotonic time of gpsd's last answer."""
@@ -42,4 +48,6 @@ class ReceiverWatch:
         status = self._poll()
         if status.gpsd:
             self.answered = time.monotonic()
+        if status.driver and not status.problem:
+            self._remember()
         write_json(self._path, status.as_dict())

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stratum1.paths import Paths
+from stratum1.receiver import memory
 from stratum1.receiver.status import ReceiverStatus, poll
 from stratum1.settings import load
 from stratum1.supervisor import accounts
@@ -23,11 +24,13 @@ from stratum1.supervisor.boot_chart import BootChart
 from stratum1.supervisor.child import HOPELESS_STATUS, Child, State
 from stratum1.supervisor.files import write_json
 from stratum1.supervisor.log import Log
+from stratum1.supervisor.loss import LossWatch
 from stratum1.supervisor.network_keeper import NetworkKeeper
 from stratum1.supervisor.plans import Plans
 from stratum1.supervisor.receiver_watch import PERIOD_S, ReceiverWatch
 from stratum1.supervisor.renewal import Renewal
 from stratum1.supervisor.watchdog import Watchdog
+from stratum1.tracking import TrackingReader
 
 TURN_S = 1.0
 END_S = 2.8
@@ -56,7 +59,9 @@ class Supervisor:
         self.children = self.plans.children(self.say)
         self._gpsd = self.children[0]
         self._responder = next(child for child in self.children if child.name == "responder")
-        self._watch = ReceiverWatch(self._poll_gpsd, paths.receiver_status)
+        self._watch = ReceiverWatch(self._poll_gpsd, paths.receiver_status, self._remember_receiver)
+        self._page = TrackingReader(paths.tracking)
+        self._loss = LossWatch()
         self.network = NetworkKeeper(paths, self.say) if network else None
         self.watchdog = watchdog
         self._renewal = Renewal.of(paths, self.say)
@@ -185,13 +190,30 @@ class Supervisor:
     def _poll_gpsd(self) -> ReceiverStatus:
         return poll(self.plans.settings.receiver.gpsd_port)
 
+    def _remember_receiver(self) -> None:
+        """Where it was found this time; a full or read-only disk is no reason to stop."""
+        found = memory.load(self.paths.receiver_answer)
+        if found.found:
+            with contextlib.suppress(OSError):
+                memory.save(self.paths.receiver_memory, found)
+
     def _check_gpsd(self, now: float) -> None:
         if self._gpsd.pid is None:
+            return
+        if self._loss.look(self._receiver_is_heard(), now, self._gpsd.started):
+            self._gpsd.restart("no receiver is heard: it is looked for anew", now)
             return
         answered = self._watch.answered or 0.0
         silent = now - max(self._gpsd.started, answered)
         if silent > (HUNG_GPSD_S if answered > self._gpsd.started else FIRST_ANSWER_S):
             self._gpsd.restart(f"did not answer for {silent:.0f} s", now)
+
+    def _receiver_is_heard(self) -> bool:
+        if self.plans.settings.timekeeper.labels != "gpsd":
+            return True  # nobody listens
+        self._page.reopen()
+        snapshot = self._page.read()
+        return snapshot is None or bool(snapshot.receiver_port)
 
     def feed(self, now: float) -> None:
         """Only while the appliance does what it is for; a reason that a restart cannot mend is no reason for one."""
