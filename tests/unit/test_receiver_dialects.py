@@ -255,7 +255,8 @@ def test_the_survey_is_followed_on_both_generations() -> None:
 
 
 def test_the_receivers_own_verdict_on_jamming_is_told() -> None:
-    (told,) = ublox().line(ubx(0x0A, 0x09, bytes(20) + bytes([2, 1, 3 << 2]) + bytes(22) + bytes([200]) + bytes(14)), EVE)
+    hardware = bytes(20) + bytes([2, 1, 3 << 2]) + bytes(22) + bytes([200]) + bytes(14)
+    (told,) = ublox().line(ubx(0x0A, 0x09, hardware), EVE)
     assert told == Hardware(Antenna.OK, 200, Jamming.CRITICAL)
     bands = bytes([0, 1, 2]) + bytes(13) + bytes([7]) + bytes(7) + bytes([1, 2, 2]) + bytes(13) + bytes([90]) + bytes(7)
     (told,) = ublox().line(ubx(0x0A, 0x38, bytes([0, 2, 0, 0]) + bands), EVE)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CASIC and the newer Quectel receivers are recognised and set up in their own tongues; u-blox uses the systems wished."""
+"""CASIC and newer Quectel receivers are recognised and set up in their own tongues; u-blox uses the systems wished."""
 
 from __future__ import annotations
 

@@ -136,7 +136,8 @@ def test_receivers_are_looked_for_at_the_names_that_they_have(
         assert "no GPS receiver" in str(blocked(plan))
     else:
         argv = plan.gpsd().argv
-        assert argv[argv.index("--") - len(wanted) : argv.index("--")] == tuple(str(paths.dev / name) for name in wanted)
+        end = argv.index("--")
+        assert argv[end - len(wanted) : end] == tuple(str(paths.dev / name) for name in wanted)
 
 
 def test_a_console_and_a_uart_without_hardware_are_left_alone(paths: Paths, gpsd: str, free_port: int) -> None:

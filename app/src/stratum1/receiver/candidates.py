@@ -7,8 +7,8 @@ import fnmatch
 import os
 from pathlib import Path
 
-# A udev name; the header's UART on a Pi 3, 4, 5 and Zero 2 W; what the firmware calls the first one; further PL011s (on a
-# Pi 5 ttyAMA10 is the debug plug); the mini UART, which has the header while Bluetooth has the PL011; USB.
+# A udev name; the header's UART on a Pi 3, 4, 5 and Zero 2 W; what the firmware calls the first one; further PL011s
+# (on a Pi 5 ttyAMA10 is the debug plug); the mini UART, which has the header while Bluetooth has the PL011; USB.
 PATTERNS = ("gps[0-9]*", "ttyAMA0", "serial0", "ttyAMA*", "ttyS[0-3]", "ttyACM*", "ttyUSB*")
 _MOST = 8
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Finding receivers on several serial lines at once, at any speed, by listening alone: nothing is sent to a stranger."""
+"""Finding receivers on several serial lines at once, at any speed, by listening: nothing is sent to a stranger."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def hunt(
 ) -> dict[Path, int]:
     """The lines on which a receiver is understood and its speed, left set, in the order of `ports`.
 
-    What is remembered is tried first and is enough when it holds for every line.  Else all lines go through all speeds,
-    until each has been understood; when only USB is left after the first, that is enough: the hat is what has the pulse.
+    What is remembered is tried first and is enough when it holds for every line.  Else all lines go through all
+    speeds until each has been understood, or only USB is left beside what was: the hat is what has the pulse.
     """
     lines = [Line(device, port) for device, port in ports.items()]
     remembered = {found.device: found.baud for found in memory.found}

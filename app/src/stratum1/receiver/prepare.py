@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Before gpsd reads a receiver: find its speed, learn what it is, set it up, and say so.
 
-`stratum1 receiver DEVICE .. [-- PROGRAM ..]` does that and then becomes PROGRAM (gpsd) with the device found, so that who
-starts gpsd starts this instead.  Whatever cannot be done is said and is no reason to stop: gpsd finds most receivers by
-itself, on the first device.
+`stratum1 receiver DEVICE .. [-- PROGRAM ..]` does that and then becomes PROGRAM (gpsd) with the device found, so that
+who starts gpsd starts this instead.  Whatever cannot be done is said and is no reason to stop: gpsd finds most
+receivers by itself, on the first device.
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--memory", type=Path, metavar="FILE", help="where it was found the last time")
     parser.add_argument("--answer", type=Path, metavar="FILE", help="where to write what is found now")
-    parser.add_argument("--constellations", type=_names, default=(), metavar="NAMES", help="as in receiver.constellations")
+    parser.add_argument(
+        "--constellations", type=_names, default=(), metavar="NAMES", help="as in receiver.constellations"
+    )
     parser.add_argument("devices", type=Path, nargs="+", metavar="DEVICE")
     parser.epilog = "After -- : what to become afterwards, with its arguments; the device found is added to them."
     cut = argv.index("--") if "--" in argv else len(argv)

@@ -69,7 +69,7 @@ class SpoofingWatch:
     def epoch(self, epoch: Epoch, arrival_ns: int, leap_near: bool = False) -> None:
         """An epoch and the monotonic time of its arrival; `leap_near`: a leap second explains a second."""
         if epoch.fix_mode < 2 or epoch.utc_valid is False or not epoch.date_plausible:
-            # Without a fix a receiver tells what its own clock guesses, and before the leap seconds came a wrong second.
+            # Without a fix a receiver tells what its own clock guesses; before it has the leap seconds, a wrong second.
             return
         self._time(epoch.utc_ns - arrival_ns, arrival_ns, leap_near)
         if epoch.fix_mode == 3 and epoch.place is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Question and answer with a receiver over its serial line, in the languages that receivers mix: UBX, CASIC and NMEA."""
+"""Question and answer with a receiver over its serial line, in the tongues that receivers mix: UBX, CASIC, NMEA."""
 
 from __future__ import annotations
 

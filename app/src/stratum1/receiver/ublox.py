@@ -84,9 +84,11 @@ def steps(version: Version, usb: bool) -> Iterator[Step]:
 
 
 def _version(message: Message) -> Version | None:
-    if not isinstance(message, Ubx) or message.casic or (message.class_, message.id_) != _MON_VER or len(message.payload) < 40:
+    if not isinstance(message, Ubx) or message.casic or (message.class_, message.id_) != _MON_VER:
         return None
     payload = message.payload
+    if len(payload) < 40:
+        return None
     texts = [payload[:30], payload[30:40], *(payload[at : at + 30] for at in range(40, len(payload), 30))]
     software, hardware, *extensions = [_text(text) for text in texts]
     return Version(software, hardware, tuple(extensions))

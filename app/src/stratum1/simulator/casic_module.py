@@ -46,7 +46,8 @@ class Casic:
         subject = (message.class_, message.id_)
         refused = f"{message.class_:02x}{message.id_:02x}" in self._quirks.refuses
         if subject == (0x0A, 0x04) and not refused:
-            return Ubx(0x0A, 0x04, b"URANUS5,V5.3.0.0".ljust(32, b"\0") + b"ATGM336H,0".ljust(32, b"\0"), casic=True).frame()
+            texts = b"URANUS5,V5.3.0.0".ljust(32, b"\0") + b"ATGM336H,0".ljust(32, b"\0")
+            return Ubx(0x0A, 0x04, texts, casic=True).frame()
         done = not refused and self._configure(message)
         return Ubx(0x05, int(done), bytes([*subject, 0, 0]), casic=True).frame()
 

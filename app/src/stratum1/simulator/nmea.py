@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from stratum1.simulator.sky import ALTITUDE_M, LATITUDE_DEG, LONGITUDE_DEG, Satellite
 from stratum1.simulator.world import Label
 
-
 _FORGED_DEG = 0.009
 
 

@@ -67,7 +67,7 @@ class Quectel:
 
     def _pair(self, number: str, parameters: str) -> bytes:
         if number == "020":
-            return Sentence("PAIR020,AG3335A_V2.5.0.AG3335_20220713,S,N,9ec3bff,2210141405,5b3,3,,,5b4eb2f,2210").frame()
+            return Sentence("PAIR020,AG3335A_V2.5.0.AG3335_20220713,S,N,9ec3bff,2210141405,5b3,3,,,5b4eb2f").frame()
         result = 0
         fields = parameters.split(",")
         if number in self._quirks.refuses or number not in ("062", "752"):
