@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Unpacks other people's time programs below build/peers, as clients for the tests and peers for the bench.
+# Unpacks other people's programs below build/peers, as clients and servers for the tests and peers for the bench.
 #
 # Nothing is installed and nothing is started: packages are downloaded by apt-get as any user, unpacked with
 # dpkg-deb, and called by the wrappers in build/peers/bin.  The machine's own time service is left alone.
@@ -26,6 +26,7 @@ packages=(
     "ntpd-rs: usr/bin/ntp-daemon"
     "tshark: usr/bin/tshark"
     "nmap: usr/bin/nmap"
+    "mosquitto: usr/sbin/mosquitto"
 )
 
 if [ "${1:-}" = --again ]; then

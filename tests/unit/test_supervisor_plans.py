@@ -203,7 +203,7 @@ def test_other_receiver_settings_start_gpsd_anew(paths: Paths) -> None:
 
 def test_each_process_is_a_verb_of_this_very_program(paths: Paths) -> None:
     names = [child.name for child in plans(paths).children(lambda text: None)]
-    assert names == ["gpsd", "timekeeper", "responder", "web", "upstream", "panel", "wall"]
+    assert names == ["gpsd", "timekeeper", "responder", "web", "upstream", "alarms", "panel", "wall"]
 
 
 @pytest.mark.parametrize("name", ["upstream", "panel", "wall"])

@@ -36,6 +36,7 @@ VERBS = {
     "upstream": Verb("stratum1.monitor", "process: compares the time with other servers, follows none"),
     "panel": Verb("stratum1.panel.main", "process: draws the panel"),
     "wall": Verb("stratum1.panel.screen", "process: draws the studio clock on a screen"),
+    "alarms": Verb("stratum1.alarms.command", "process: tells others what is wrong; `alarms test WAY` tries one way"),
     "web": Verb("stratum1.web", "process: serves the page"),
 }
 

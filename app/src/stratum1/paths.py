@@ -133,6 +133,15 @@ class Paths:
         return self.root / "run" / "log" / "messages"
 
     @property
+    def alarms_status(self) -> Path:
+        """JSON: which alarms stand, and how each way of telling them does."""
+        return self.run / "alarms.json"
+
+    def alarms_waiting(self, way: str) -> Path:
+        """JSON: what is still to be sent over `way`."""
+        return self.run / f"alarms-{way}.json"
+
+    @property
     def panel_picture(self) -> Path:
         return self.run / "panel.png"
 

@@ -19,12 +19,12 @@ from stratum1.settings import Settings
 from stratum1.timescale import NS_PER_S, parse_iso_utc
 from stratum1.tracking import TrackingReader
 from stratum1.words import Status, describe
+from stratum1.words.alarms import Alarm, alarms
 
 _SELDOM_S = 5
 # A curve of ten minutes over the width of the panel.
 _CURVE_STEP_S = 5
 _CURVE_POINTS = 126
-_HOT_C = 75.0
 
 
 class Sources:
@@ -41,6 +41,7 @@ class Sources:
         self._children: dict[str, Any] = {}
         self._counters = CountersReader(paths.responder_counters)
         self._traffic_problem = ""
+        self._standing: frozenset[str] = frozenset()
         self._traffic: Traffic | None = None
         self._counted = 0
         self._serial = _text(paths.proc / "device-tree" / "serial-number").lstrip("0")
@@ -72,7 +73,7 @@ class Sources:
             satellites=_satellites(self._receiver.get("satellites")),
             offsets=tuple(self._offsets),
             traffic=lambda: self._count(second),
-            alarms=tuple(_alarms(status, self._children, self._traffic_problem)),
+            alarms=tuple(alarm.text for alarm in self._alarms(status)),
             message=message(settings.panel.message, target),
             version=__version__,
             serial=self._serial,
@@ -80,6 +81,11 @@ class Sources:
             glass=glass,
             uptime_s=_uptime(self._paths.proc / "uptime"),
         )
+
+    def _alarms(self, status: Status) -> tuple[Alarm, ...]:
+        found = alarms(status, self._children, self._traffic_problem, standing=self._standing)
+        self._standing = frozenset(alarm.key for alarm in found)
+        return found
 
     def _look(self) -> None:
         self._reader.reopen()  # a new timekeeper may have made the page anew
@@ -118,20 +124,6 @@ def message(text: str, now_ns: int) -> str:
         return f"{days} d {clock}" if days else clock
 
     return re.sub(r"\{([^}]*)\}", left, text)
-
-
-def _alarms(status: Status, children: dict[str, Any], traffic_problem: str) -> list[str]:
-    found = []
-    if status.level in ("warning", "alarm"):
-        found.append(f"{status.headline} {status.advice}")
-    for name, child in sorted(children.items()):
-        if isinstance(child, dict) and child.get("state") in ("waiting", "restarting", "stopped"):
-            found.append(f"{name}: {child.get('why') or child['state']}.")
-    if traffic_problem:
-        found.append(f"{traffic_problem}.")
-    if status.temperature_c is not None and status.temperature_c >= _HOT_C:
-        found.append(f"The box is hot ({status.temperature}). Give it air.")
-    return found
 
 
 def _satellites(rows: object) -> tuple[Satellite, ...]:

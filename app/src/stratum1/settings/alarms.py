@@ -142,4 +142,14 @@ class Mqtt:
     )
 
 
-__all__ = ["Alarms", "Mail", "Mqtt", "Syslog", "Webhook"]
+WAYS = {"syslog": "syslog", "mail": "e-mail", "webhook": "the webhook", "mqtt": "MQTT"}
+"""Each section that is a way of alarms, as a person calls it."""
+
+
+def configured(syslog: Syslog, mail: Mail, webhook: Webhook, mqtt: Mqtt) -> list[str]:
+    """The ways that have a server to go to."""
+    servers = {"syslog": syslog.server, "mail": mail.server, "webhook": webhook.url, "mqtt": mqtt.server}
+    return [way for way, server in servers.items() if server]
+
+
+__all__ = ["WAYS", "Alarms", "Mail", "Mqtt", "Syslog", "Webhook", "configured"]

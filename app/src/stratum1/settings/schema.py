@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from stratum1.settings.alarms import Alarms, Mail, Mqtt, Syslog, Webhook
+from stratum1.settings.alarms import Alarms, Mail, Mqtt, Syslog, Webhook, configured
 from stratum1.settings.fields import SettingsError, option, parse
 from stratum1.settings.network import Network
 from stratum1.timescale import parse_iso_utc
@@ -359,6 +359,10 @@ class Settings:
                     plain = list(value) if isinstance(value, tuple) else value
                     result.setdefault(section.name, {})[item.name] = plain
         return result
+
+    def ways(self) -> list[str]:
+        """The sections over which alarms are told: those that name a server."""
+        return configured(self.syslog, self.mail, self.webhook, self.mqtt)
 
     def without_secrets(self) -> Settings:
         """A copy for who may not know them: each secret has its default."""

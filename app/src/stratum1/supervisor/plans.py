@@ -62,6 +62,7 @@ class Plans:
             ours("responder", *answering),
             ours("web", accounts.CAP_NET_BIND_SERVICE),
             ours("upstream", wanted=lambda: bool(self.settings.upstream.servers), arguments=self.upstream),
+            ours("alarms", wanted=lambda: bool(self.settings.ways())),
             ours("panel", devices=("i2c-*", "gpiochip*"), wanted=lambda: self.settings.panel.device != "none"),
             ours("wall", devices=("fb*",), wanted=lambda: self.settings.panel.wall),
         ]
