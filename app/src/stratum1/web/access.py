@@ -10,6 +10,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
+from stratum1.web.tokens import SCOPES
 
 
 def day(seconds: int) -> str:
@@ -29,7 +30,9 @@ def room(box: Box, guard: Guard) -> Blueprint:
         made = ""
         if form.validate_on_submit():
             said, _ = guard.refusal(form.password.data or "")
-            if said:
+            if form.scope.data not in SCOPES:
+                form.scope.errors = [f"want one of {', '.join(SCOPES)}"]
+            elif said:
                 form.password.errors = [said]
             else:
                 try:

@@ -14,8 +14,7 @@ from stratum1.web.box import Box
 from stratum1.web.guide import host_of
 from stratum1.web.login import Guard
 
-KINDS = (("AES128", "AES-CMAC: for all that can"), ("SHA1", "SHA1: for older clients"))
-MD5 = ("MD5", "MD5: broken, for what knows nothing better")
+KINDS = ("AES128", "SHA1")
 MOST = 1000
 
 
@@ -53,11 +52,11 @@ def room(box: Box, guard: Guard) -> Blueprint:
         from stratum1.web.system_forms import NewKey
 
         form = NewKey()
-        form.kind.choices = [*KINDS, MD5] if box.settings.ntp.md5 else list(KINDS)
+        form.kind.choices = [*KINDS, "MD5"] if box.settings.ntp.md5 else list(KINDS)
         keys, problem = there()
         made = ""
         if form.validate_on_submit():
-            if form.kind.data not in dict(form.kind.choices):
+            if form.kind.data not in form.kind.choices:
                 form.kind.errors = ["want one of the types of the list"]
             elif len(keys) >= MOST:
                 form.kind.errors = [f"there are {MOST} already: delete one first"]

@@ -36,7 +36,5 @@ class NewKey(FlaskForm):  # type: ignore[misc]
 
 class NewToken(FlaskForm):  # type: ignore[misc]
     name = StringField("What it is for")
-    scope = SelectField(
-        "It may", choices=[("read", "read everything but secrets"), ("write", "read, and change settings")]
-    )
+    scope = SelectField("It may", choices=["read", "write"], validate_choice=False)
     password = PasswordField("Your password")
