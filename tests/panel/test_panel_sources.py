@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from stratum1.ntp.counters import CountersPage
 from stratum1.panel.light import level, within
-from stratum1.panel.samples import LOCKED
 from stratum1.panel.sources import Sources, message
 from stratum1.paths import Paths
 from stratum1.settings import Settings, SettingsError
 from stratum1.timescale import NS_PER_S, parse_iso_utc
 from stratum1.tracking import TrackingReader, TrackingWriter
 from stratum1.words import Status, describe
+from stratum1.words.samples import LOCKED
 
 GOOD = describe(LOCKED, (LOCKED.kernel_ns, LOCKED.bound_ns, True))
 

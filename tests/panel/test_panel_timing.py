@@ -10,14 +10,15 @@ import pytest
 from fake_oled import FakeBus, Sh1106, Ssd1306
 
 from stratum1.panel.draw import urgent_rows
+from stratum1.panel.light import shift
 from stratum1.panel.loop import Panel, Parts
 from stratum1.panel.oled import find
 from stratum1.panel.process import draw_page
-from stratum1.panel.samples import LOCKED
 from stratum1.panel.world import World
 from stratum1.settings import Settings
 from stratum1.timescale import NS_PER_MS, NS_PER_S, parse_iso_utc
 from stratum1.words import describe
+from stratum1.words.samples import LOCKED
 
 DRAWING_NS = 20 * NS_PER_MS
 
@@ -86,11 +87,17 @@ def changes(monkeypatch, tmp_path, chip, hertz, first, seconds):
 
 @pytest.mark.parametrize("height", [64, 32])
 @pytest.mark.parametrize("kind", [Ssd1306, Sh1106])
-@pytest.mark.parametrize(
-    ("hertz", "first"),
-    [(400_000, "2026-11-22T19:59:50Z"), (400_000, "2026-11-22T23:59:50Z"), (100_000, "2026-11-22T12:31:05Z")],
-)
-def test_the_second_changes_on_the_second(monkeypatch, tmp_path, kind, hertz, first, height):
-    arrived = changes(monkeypatch, tmp_path, kind(height), hertz, first, 30)
+@pytest.mark.parametrize("hertz", [400_000, 100_000])
+@pytest.mark.parametrize("first", ["12:32:05", "09:59:50", "19:59:50", "23:59:50"])
+def test_the_second_changes_on_the_second_on_every_bus_and_with_all_digits(
+    monkeypatch, tmp_path, kind, first, hertz, height
+):
+    arrived = changes(monkeypatch, tmp_path, kind(height), hertz, f"2026-11-22T{first}Z", 30)
     late = {second: times for second, times in arrived.items() if max(map(abs, times)) > 20}
     assert not late
+
+
+def test_the_picture_never_walks_where_a_minute_begins():
+    walks = [second for second in range(1, 86_400) if shift(second) != shift(second - 1)]
+    assert len(walks) > 300
+    assert all(10 <= second % 60 <= 50 for second in walks)

@@ -23,38 +23,21 @@ from stratum1.words import (
     format_ppm,
     format_seconds,
     moment,
+    samples,
 )
 
 KERNEL = parse_iso_utc("2026-11-22T12:49:36Z")
 CORRECTION = 1_500_000_000
 STEP = KERNEL - 5_000 * NS_PER_S  # CLOCK_REALTIME - CLOCK_MONOTONIC
 
-LOCKED = Snapshot(
-    state=State.LOCKED,
-    reason=Reason.TRACKING,
-    leap=Leap.NONE,
-    stratum=1,
-    refid=b"PPS\0",
+LOCKED = replace(
+    samples.LOCKED,
     kernel_ns=KERNEL,
     correction_ns=CORRECTION,
     realtime_minus_monotonic_ns=STEP,
     reference_ns=KERNEL + CORRECTION,
-    bound_ns=1_210,
-    bound_rate=1e-6,
-    frequency=-3.21e-6,
-    jitter_ns=84,
-    offset_ns=130,
     state_since_ns=KERNEL - 12_000 * NS_PER_S,
-    holdover_left_ns=9_000 * NS_PER_S,
     last_pulse_ns=KERNEL,
-    pulses_accepted=11_000,
-    temperature_mc=41_230,
-    fix_mode=3,
-    utc_valid=True,
-    satellites_used=9,
-    satellites_seen=14,
-    receiver="u-blox MAX-M8Q",
-    pulse_device="/dev/pps0",
 )
 
 

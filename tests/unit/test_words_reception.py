@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from stratum1.panel.pages import sources_page
+from stratum1.panel.world import World
 from stratum1.tracking import Snapshot
 from stratum1.tracking.snapshot import Jamming, Spoofing, SpoofingEvidence, Survey
 from stratum1.words import describe
-from stratum1.words.reception import jamming, spoofing, survey
+from stratum1.words.reception import jamming, short, spoofing, survey
 
 
 def test_a_receiver_that_cannot_say_is_no_row() -> None:
@@ -46,3 +50,35 @@ def test_what_a_suspicion_rests_on_is_named() -> None:
     assert spoofing(suspected) == "suspected: the receiver says so, other time servers disagree"
     assert spoofing(Snapshot(spoofing=Spoofing.SUSPECTED)) == "suspected"
     assert spoofing(Snapshot(spoofing=Spoofing.NONE)) == "no sign of it"
+
+
+@given(
+    state=st.sampled_from(Survey),
+    seconds=st.integers(0, 2**32 - 1),
+    millimetres=st.integers(0, 2**32 - 1),
+    indicator=st.integers(0, 255),
+    jammed=st.sampled_from(Jamming),
+    forged=st.sampled_from(Spoofing),
+)
+def test_the_short_line_fits_the_smallest_panel(
+    state: Survey, seconds: int, millimetres: int, indicator: int, jammed: Jamming, forged: Spoofing
+) -> None:
+    line = short(
+        Snapshot(
+            survey_state=state,
+            survey_s=seconds,
+            survey_accuracy_mm=millimetres,
+            jamming=indicator,
+            jamming_state=jammed,
+            spoofing=forged,
+        )
+    )
+    assert len(line) <= 21 and (forged is not Spoofing.SUSPECTED or line == "forged signals?")
+
+
+def test_the_panel_tells_how_far_the_survey_is() -> None:
+    running = Snapshot(survey_state=Survey.RUNNING, survey_s=7500, survey_accuracy_mm=2310)
+    status = describe(running, (10**18, 1000, True))
+    assert status.reception == "survey 2:05 ±2.3 m"
+    assert "survey 2:05 ±2.3 m" in {sources_page(World(status=status, second=n)).text for n in range(12)}
+    assert short(Snapshot(survey_state=Survey.DONE, survey_accuracy_mm=811)) == "position ±0.8 m"

@@ -7,13 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from stratum1.tracking import Leap, Reason, Snapshot, State
+from stratum1.words.samples import SNAPSHOTS
 
-LOCKED = Snapshot(
-    state=State.LOCKED,
-    reason=Reason.TRACKING,
-    leap=Leap.NONE,
-    stratum=1,
-    refid=b"PPS\0",
+LOCKED = replace(
+    SNAPSHOTS["locked"],
     bound_ns=1_300,
     bound_rate=1e-9,
     holdover_left_ns=5 * 3600 * 10**9,
@@ -23,12 +20,6 @@ LOCKED = Snapshot(
     pulses_accepted=8123,
     pulses_rejected=2,
     temperature_mc=48_200,
-    fix_mode=3,
-    utc_valid=True,
-    satellites_used=9,
-    satellites_seen=14,
-    receiver="u-blox MAX-M8Q",
-    pulse_device="/dev/pps0",
     tai_offset=37,
 )
 HOLDOVER = replace(LOCKED, state=State.HOLDOVER, reason=Reason.PULSE_LOST, bound_ns=210_000)

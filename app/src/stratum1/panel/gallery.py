@@ -11,10 +11,12 @@ from pathlib import Path
 from PIL import Image
 
 from stratum1.panel.draw import picture
-from stratum1.panel.pages import PAGES, AskPage, Page, details_page
+from stratum1.panel.pages import PAGES, TURN_S, AskPage, Page, details_page, sources_page
 from stratum1.panel.png import glowing
 from stratum1.panel.samples import worlds
 from stratum1.panel.wall import PALETTE, wall
+from stratum1.words import describe
+from stratum1.words.samples import NOW, SURVEYING
 
 SIZES = ((128, 64), (128, 32))
 _MENU = AskPage("A: next   B: do it", "SETUP MODE", "new web password", 0.0)
@@ -31,7 +33,13 @@ def frames() -> Iterator[tuple[str, Image.Image]]:
                     name = page.__name__.removesuffix("_page")
                     yield f"{name}-{state}-{size[1]}", picture(size, page(world))
         locked = dict(worlds(size[1]))["locked"]
-        more: dict[str, Page] = {"details": details_page(locked), "menu": _MENU, "countdown": _ASKED}
+        surveying = replace(locked, status=describe(SURVEYING, (NOW, SURVEYING.bound_ns, True)), second=TURN_S)
+        more: dict[str, Page] = {
+            "sources-surveying": sources_page(surveying),
+            "details": details_page(locked),
+            "menu": _MENU,
+            "countdown": _ASKED,
+        }
         for name, shown in more.items():
             yield f"{name}-{size[1]}", picture(size, shown)
 

@@ -35,9 +35,12 @@ def within(span: str, time: str) -> bool:
 
 
 def shift(second: int) -> tuple[int, int]:
-    """Where the picture lies now; it walks over all places, a point at a time."""
+    """Where the picture lies now; it walks over all places, a point at a time.
+
+    It moves in the middle of a minute: a full hour, where all digits change, has the bus to itself.
+    """
     side = MARGIN + 1
-    step = second // _SHIFT_S % (2 * side * side)
+    step = (second + _SHIFT_S // 2) // _SHIFT_S % (2 * side * side)
     step = min(step, 2 * side * side - 1 - step)  # there and back
     row, column = divmod(step, side)
     return (column if row % 2 == 0 else MARGIN - column), row

@@ -135,7 +135,7 @@ def sources_page(world: World) -> SkyPage:
             for item in world.satellites
             if item.elevation is not None and item.azimuth is not None
         ),
-        text=_turn(tuple(filter(None, (status.fix, status.receiver))), world.second),
+        text=_turn(tuple(filter(None, (status.fix, status.reception, status.receiver))), world.second),
     )
 
 

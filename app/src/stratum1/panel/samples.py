@@ -5,59 +5,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 from stratum1.panel.world import Satellite, Traffic, World
-from stratum1.timescale import NS_PER_S, parse_iso_utc
-from stratum1.tracking import Antenna, Leap, Reason, Snapshot, State
 from stratum1.words import Status, describe
-
-_NOW = parse_iso_utc("2026-11-22T14:05:38Z")
-
-LOCKED = Snapshot(
-    state=State.LOCKED,
-    reason=Reason.TRACKING,
-    leap=Leap.NONE,
-    stratum=1,
-    refid=b"PPS\0",
-    kernel_ns=_NOW,
-    reference_ns=_NOW,
-    bound_ns=1_210,
-    bound_rate=1e-6,
-    frequency=-3.21e-6,
-    jitter_ns=84,
-    offset_ns=130,
-    state_since_ns=_NOW - 12_000 * NS_PER_S,
-    holdover_left_ns=9_000 * NS_PER_S,
-    last_pulse_ns=_NOW,
-    pulses_accepted=11_000,
-    temperature_mc=41_230,
-    fix_mode=3,
-    utc_valid=True,
-    satellites_used=9,
-    satellites_seen=14,
-    receiver="u-blox MAX-M8Q",
-    pulse_device="/dev/pps0",
-)
-_LOST = replace(LOCKED, satellites_used=0, satellites_seen=2, fix_mode=1)
-_NEVER = replace(_LOST, reference_ns=0, pulses_accepted=0, stratum=0, refid=b"", last_pulse_ns=0)
-
-_SNAPSHOTS: dict[str, Snapshot] = {
-    "locked": LOCKED,
-    "searching": replace(_NEVER, state=State.ACQUIRING, reason=Reason.NO_FIX, satellites_seen=3, satellites_used=1),
-    "settling": replace(
-        LOCKED, state=State.ACQUIRING, reason=Reason.SETTLING, reference_ns=0, labels_agreeing=5, labels_needed=8
-    ),
-    "no-receiver": replace(_NEVER, state=State.ACQUIRING, reason=Reason.NO_RECEIVER, satellites_seen=0),
-    "holdover": replace(
-        _LOST, state=State.HOLDOVER, reason=Reason.FIX_LOST, bound_ns=84_000, state_since_ns=_NOW - 300 * NS_PER_S
-    ),
-    "antenna": replace(_LOST, state=State.HOLDOVER, reason=Reason.FIX_LOST, bound_ns=84_000, antenna=Antenna.OPEN),
-    "unsynchronised": replace(
-        _LOST, state=State.UNSYNCHRONISED, reason=Reason.BOUND_EXCEEDED, bound_ns=10_400_000, stratum=0
-    ),
-    "stepped": replace(LOCKED, state=State.UNSYNCHRONISED, reason=Reason.CLOCK_STEPPED, stratum=0),
-}
+from stratum1.words.samples import NOW, SNAPSHOTS
 
 _SKY = (
     (47.0, True, 72, 130), (45.5, True, 38, 62), (44.0, True, 55, 210), (42.5, True, 24, 300), (41.0, True, 61, 340),
@@ -75,8 +26,8 @@ def _traffic() -> Traffic:
 def statuses() -> dict[str, Status]:
     """A status for every state that reads differently."""
     found = {
-        name: describe(snapshot, (_NOW, snapshot.bound_ns, snapshot.state.serves))
-        for name, snapshot in _SNAPSHOTS.items()
+        name: describe(snapshot, (NOW, snapshot.bound_ns, snapshot.state.serves))
+        for name, snapshot in SNAPSHOTS.items()
     }
     found["no-timekeeper"] = describe(None, None)
     return found

@@ -37,6 +37,19 @@ def survey(snapshot: Snapshot) -> str:
     return ""
 
 
+def short(snapshot: Snapshot) -> str:
+    """What of it matters most, in at most 21 characters: one line of the smallest panel."""
+    if snapshot.spoofing is Spoofing.SUSPECTED:
+        return "forged signals?"
+    if snapshot.jamming_state in (Jamming.WARNING, Jamming.CRITICAL):
+        return f"interference {snapshot.jamming * 100 // _LOUDEST} %" if snapshot.jamming else "interference"
+    metres = f" ±{min(snapshot.survey_accuracy_mm / 1000, 999):.1f} m" if snapshot.survey_accuracy_mm else ""
+    if snapshot.survey_state is Survey.RUNNING:
+        hours, minutes = divmod(min(snapshot.survey_s, 99 * 3600) // 60, 60)
+        return f"survey {hours}:{minutes:02d}{metres}"
+    return f"position{metres}" if snapshot.survey_state is Survey.DONE and metres else ""
+
+
 def jamming(snapshot: Snapshot) -> str:
     """Interference: "none that matters (3 %)", by the receiver's own indicator."""
     level = f"{snapshot.jamming * 100 // _LOUDEST} %" if snapshot.jamming else ""

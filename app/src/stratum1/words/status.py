@@ -71,6 +71,8 @@ class Status:
     survey: str = ""
     jamming: str = ""
     spoofing: str = ""
+    reception: str = ""
+    """Survey, interference or a suspicion in at most 21 characters."""
     receiver: str = ""
     pulse: str = ""
     found: str = ""
@@ -241,6 +243,7 @@ def describe(snapshot: Snapshot | None, now: tuple[int, int, bool] | None, zone:
         survey=reception.survey(snapshot),
         jamming=reception.jamming(snapshot),
         spoofing=reception.spoofing(snapshot),
+        reception=reception.short(snapshot),
         receiver=snapshot.receiver or "none found",
         pulse=_pulse(snapshot, served),
         found=evidence.found(snapshot),
