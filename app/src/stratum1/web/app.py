@@ -37,6 +37,7 @@ from stratum1.web import (
     studio,
     support,
     system,
+    trying,
     updating,
 )
 from stratum1.web.box import Box
@@ -103,6 +104,7 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
     app.register_blueprint(clients.room(box, guard))
     app.register_blueprint(configure.room(box, guard))
     app.register_blueprint(moving.room(box, guard))
+    app.register_blueprint(trying.room(box, guard))
     for each in (system, updating, saving, secure, keys, access, logs, support, settings_api):
         app.register_blueprint(each.room(box, guard))
     app.register_error_handler(HTTPException, _error)

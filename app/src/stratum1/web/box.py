@@ -88,6 +88,10 @@ class Box:
         """What the supervisor says of the machine's network; empty where that is not ours to set up."""
         return _json(self.paths.network_status)
 
+    def alarms(self) -> dict[str, Any]:
+        """What the alarms' process says of them and of its ways; empty while it does not run."""
+        return _json(self.paths.alarms_status)
+
     def children(self) -> dict[str, Any]:
         """What the supervisor says of its processes; empty when there is nothing."""
         return _json(self.paths.children_status)

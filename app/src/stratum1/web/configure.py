@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, url_for
 
 from stratum1.settings import Settings, save
-from stratum1.web import moving
+from stratum1.web import moving, trying
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
 from stratum1.web.trial import TRIAL_S
@@ -76,6 +76,8 @@ def room(box: Box, guard: Guard) -> Blueprint:
             network=box.network(),
             trial=trial,
             mark=Mark(mark=trial["mark"]) if trial else None,
+            ways=trying.notes(box),
+            unstored=trying.UNSTORED,
         ), 422 if wrong or problem else 200
 
     @rooms.post("/settings/keep")

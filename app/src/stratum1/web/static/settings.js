@@ -16,4 +16,27 @@
 
   document.addEventListener("change", show);
   show();
+
+  // A test leaves the page as it is: what was typed and not stored yet is not lost.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-test]");
+    if (!button) return;
+    event.preventDefault();
+    const said = document.getElementById(button.dataset.test);
+    const body = new URLSearchParams({csrf_token: document.getElementById("csrf_token").value});
+    button.disabled = true;
+    said.className = "";
+    said.textContent = "Sending ...";
+    try {
+      const answer = await fetch(button.formAction, {method: "POST", body, headers: {Accept: "application/json"}});
+      if (answer.redirected) throw new Error("you are logged out");
+      const verdict = await answer.json();
+      said.textContent = verdict.said;
+      said.className = verdict.well ? "fine" : "error";
+    } catch (error) {
+      said.textContent = `The box cannot be asked: ${error.message}.`;
+      said.className = "error";
+    }
+    button.disabled = false;
+  });
 })();
