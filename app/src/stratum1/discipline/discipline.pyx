@@ -482,7 +482,7 @@ cdef class Discipline:
             correction_rate=-tracker.servo.rate(tracker.servo.steering),
             reference_ns=tracker.reference if self._labels.held or self._second_known else 0,
             bound_ns=llround(min(bound, 4e18)) + doubt,
-            bound_rate=max(tracker.bound(5.0) - bound, 0.0) / 5e9 if tracker.running else 15e-6,
+            bound_rate=max(tracker.bound(3.0) - bound, 0.0) / 3e9 if tracker.running else 15e-6,
             bound_limit_ns=self._bound_limit_ns,
             serve_until_ns=until,
             leap_at_ns=self._leaps.at if leaps else 0,

@@ -9,8 +9,8 @@ cdef class Holdover:
     cdef readonly double sigma              # its standard error, ns/s per kelvin
     cdef readonly double restless           # largest change of frequency lately, ns/s
     cdef readonly double unexplained        # the same less what the temperature explains
-    cdef readonly bint shaken               # a load has heated the crystal in the last day
-    cdef double shaken_s                    # time since then, s
+    cdef double loads                       # changes as loads make them, seen lately ...
+    cdef double watched                     # ... in so many seconds
     cdef double prior                       # coefficient remembered from an earlier run
     cdef double prior_sigma
     cdef double sxx, sxy
@@ -36,6 +36,8 @@ cdef class Holdover:
     cdef void interrupt(self) noexcept
     cdef bint foretell(self, double *frequency) noexcept
     cdef double heating(self) noexcept
+    cdef double ramp(self) noexcept
+    cdef double load_odds(self) noexcept
     cdef bint knows(self) noexcept
     cdef double stray_rate(self, double seconds) noexcept
     cdef double stray(self, double seconds) noexcept

@@ -8,7 +8,7 @@ thermometer; what no thermometer foretells is counted into the error bound by ho
 the crystal has been lately, and never as less than a computer's crystal must be expected to be.
 """
 
-from libc.math cimport exp, fabs, sqrt
+from libc.math cimport exp, fabs, log, sqrt
 
 cdef double BLOCK = 300.0               # s
 cdef double MEMORY = 48 * 3600.0        # s, of the regression
@@ -28,7 +28,10 @@ cdef double LOAD = 60.0                 # ns/s between five-minute means: more t
 cdef double UNEXPLAINED_FIRST = 80.0    # ns/s: a thermometer is not the crystal
 cdef double UNEXPLAINED_LEAST = 20.0    # ns/s
 cdef double FORGET = 24 * 3600.0        # s: of how restless it was
-cdef double CALM = 2 * 3600.0            # s without a load, from the start, until none is expected
+cdef double LOADS_FIRST = 0.5           # until some are seen, a load in four hours is held to be likely
+cdef double WATCHED_FIRST = 2 * 3600.0  # s
+cdef double FELT = 1.0                  # standard deviations of the thermometer that mean nothing
+cdef double STEEPEST = 0.55             # ramp of a load that has changed five-minute means by 1 ns/s, per heating time
 cdef double LAG = 30.0                  # s: how far a thermometer's warmth lags behind the crystal's, or leads
 cdef double HEATING = 60.0              # s: how fast a load reaches the crystal
 cdef double SLOPE = 0.05                # ns/s per s: the day's swing, ageing and the rest
@@ -40,8 +43,8 @@ cdef class Holdover:
     def __cinit__(self):
         self.prior_sigma = self.sigma = PRIOR_SIGMA
         self.restless = RESTLESS_FIRST
-        self.shaken = True
-        self.shaken_s = FORGET - CALM
+        self.loads = LOADS_FIRST
+        self.watched = WATCHED_FIRST
         self.unexplained = UNEXPLAINED_FIRST
 
     cdef void remember(self, double coefficient, double sigma) noexcept:
@@ -75,6 +78,20 @@ cdef class Holdover:
         apart = fabs(self.quick - self.slow) - 3.0 * sqrt(self.usual)
         return max(fabs(self.coefficient), LIKELY) * apart if apart > 0.0 else 0.0
 
+    cdef double ramp(self) noexcept:
+        """How fast (ns/s^2) a load of a size that this crystal has shown begins to change its frequency."""
+        return STEEPEST * max(RESTLESS_LEAST, self.restless) / HEATING
+
+    cdef double load_odds(self) noexcept:
+        """Log of how likely it is that a load began in a given one of the last seconds."""
+        cdef double odds = log(self.loads / self.watched)
+        cdef double felt
+        if self.has_celsius:
+            felt = fabs(self.quick - self.slow) / sqrt(self.usual) - FELT
+            if felt > 0.0:
+                odds += 0.5 * felt * felt
+        return min(odds, 0.0)
+
     cdef void feel_nothing(self) noexcept:
         """The thermometer is gone."""
         self.has_celsius = False
@@ -106,8 +123,7 @@ cdef class Holdover:
 
     cdef void interrupt(self) noexcept:
         """Pulses were missing: differences across the gap would tell little, and a load may have gone unseen."""
-        self.shaken = True
-        self.shaken_s = min(self.shaken_s, FORGET - CALM)
+        self.loads = max(self.loads, LOADS_FIRST)
         self.block_s = 0.0
         self.blocks = 0
 
@@ -129,12 +145,10 @@ cdef class Holdover:
         self._regress()
         change = self.ys[0] - self.ys[1]
         self.restless = max(self.restless, fabs(change))
-        self.shaken_s += BLOCK
+        self.loads -= BLOCK / FORGET * self.loads
+        self.watched += BLOCK - BLOCK / FORGET * self.watched
         if fabs(change) > LOAD:
-            self.shaken = True
-            self.shaken_s = 0.0
-        elif self.shaken_s > FORGET:
-            self.shaken = False
+            self.loads += 1.0
         if self.warm[0] and self.warm[1] and self.knows():
             change -= self.coefficient * (self.ts[0] - self.ts[1])
             self.unexplained = max(self.unexplained, fabs(change))

@@ -168,9 +168,13 @@ cdef class Latency:
         cdef double plain, later, earlier, even, gain, late
         cdef double moved = 0.0
         if foretold > self.plain.shape.variance:
-            # The clock itself is still being found: only a width can be told, and that roughly.
-            self.plain.learn(innovation, foretold, 0.2)
-            self.shape = self.later.shape if self.late else self.plain.shape
+            # The clock itself is still being found: only a width can be told, and that roughly, ...
+            if self.count < FIRST_LOOK:
+                self.plain.learn(innovation, foretold, 0.2)
+                self.shape = self.plain.shape
+            # ... and when it is found again after a gap, what was known of the noise is better.
+            else:
+                self._note(innovation * innovation / (self.shape.variance + self.shape.tail * self.shape.tail + foretold))
             return 0.0
         if self.count < MEMORY:
             self.count += 1
@@ -237,7 +241,7 @@ cdef class Latency:
         cdef double chance = 0.0
         cdef double tail
         if self.late:
-            tail = 0.7 * self.later.shape.tail / sqrt(<double>self.count)
+            tail = self.later.shape.tail / sqrt(<double>self.count)
         elif self.count < LOOKED:
             tail = self.spread()
         else:

@@ -18,6 +18,7 @@ cdef class Servo:
     cdef double pxy[MODELS]                 # ns^2/s
     cdef double pyy[MODELS]                 # (ns/s)^2
     cdef double weight[MODELS]
+    cdef double gain_x, gain_y              # with which the last pulse moved offset and frequency
     cdef double mean_x, mean_y, var_x, cov_xy, var_y
 
     cdef void set_out(self, int64_t kernel_ns, double steering) noexcept

@@ -173,6 +173,7 @@ cdef class Servo:
         cdef double weight[MODELS]
         cdef double density[MODELS]
         cdef double goods[MODELS]
+        cdef double sharpness[MODELS]
         cdef Evidence evidence
         # Mixing: each model starts from what the models that may have led to it knew.
         for j in range(MODELS):
@@ -200,15 +201,19 @@ cdef class Servo:
             self.pxy[j] = xy[j] - xx[j] * xy[j] * evidence.sharpness
             self.pyy[j] = yy[j] - xy[j] * xy[j] * evidence.sharpness
             density[j] = evidence.density
+            sharpness[j] = max(0.0, evidence.sharpness)
             if density[j] > best:
                 best = density[j]
         for j in range(MODELS):
             weight[j] *= exp(density[j] - best) if density[j] > best - 200.0 else 1e-87
             total += weight[j]
+        self.gain_x = self.gain_y = 0.0
         for j in range(MODELS):
             self.weight[j] = weight[j] / total
             if self.weight[j] < 1e-9:
                 self.weight[j] = 1e-9
             believed += self.weight[j] * goods[j]
+            self.gain_x += self.weight[j] * xx[j] * sharpness[j]
+            self.gain_y += self.weight[j] * xy[j] * sharpness[j]
         self.combine()
         return believed

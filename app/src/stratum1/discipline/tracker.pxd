@@ -3,11 +3,9 @@ from libc.stdint cimport int64_t, uint64_t
 
 from stratum1.discipline.holdover cimport Holdover
 from stratum1.discipline.latency cimport Latency
+from stratum1.discipline.loads cimport Loads
 from stratum1.discipline.onset cimport Onset
 from stratum1.discipline.servo cimport Servo
-
-cdef enum:
-    LEANS = 4
 
 cdef enum Outcome:
     PULSE_REFUSED = 0
@@ -22,6 +20,7 @@ cdef class Tracker:
     cdef Latency latency
     cdef Onset onset
     cdef Holdover holdover
+    cdef Loads loads
     cdef bint running                   # the servo has a phase
     cdef int settled                    # pulses taken since the phase was set, saturating
     cdef int returned                   # pulses taken since the last gap, saturating
@@ -35,9 +34,7 @@ cdef class Tracker:
     cdef double calm                    # the filter's standard error when nothing happens, ns
     cdef double foretold                # variance of the clock when the last pulse came, ns^2
     cdef double moved                   # by how much the last belief moved the offset, ns
-    cdef double lean[LEANS]             # means of the last few innovations, each as far as it tells, ns
-    cdef double unfollowed              # what the bound has to hold for a change not yet followed, ns
-    cdef double uneasy                  # mean of the filter's variance beyond the calm one, lately, ns^2
+    cdef double doubt                   # what of the bound the last pulses decide: the filter's, and of loads unseen, ns
     cdef double information             # what a pulse tells of the offset, 1/ns^2
 
     cdef void restart(self) noexcept
@@ -50,7 +47,6 @@ cdef class Tracker:
     cdef double _disowned(self, double age) noexcept
     cdef double time_left(self, double limit) noexcept
     cdef void _cross_gap(self, double gap) noexcept
-    cdef void _watch(self, double score) noexcept
-    cdef double _unfollowed(self) noexcept
+    cdef void _doubt(self, double seconds, double score) noexcept
     cdef Outcome _begin_with(self, int64_t stamp_ns) noexcept
     cdef Outcome _refuse(self, int64_t stamp_ns, double foretold_wrong, int believe) noexcept

@@ -1,39 +1,34 @@
 # SPDX-License-Identifier: MIT
 """Pulses in, the clock's offset with its error bound out: filter, noise, holdover and rival together."""
 
-from libc.math cimport fabs, llround, sqrt
+from libc.math cimport exp, fabs, llround, sqrt
 from libc.stdint cimport int64_t
 
 from stratum1.discipline.holdover cimport Holdover
 from stratum1.discipline.latency cimport Latency
+from stratum1.discipline.loads cimport Loads
 from stratum1.discipline.onset cimport ONSET, Onset
 from stratum1.discipline.servo cimport Servo
 from stratum1.timescale cimport floor_seconds
 
 cdef int64_t SECOND = 1000000000
 cdef double GAP = 10.0              # s without a good pulse: from here on the clock is in holdover
-cdef double GRACE = 1.5             # s: what a load does between two pulses is covered with the rest
+cdef double NEXT = 1.0              # s after a pulse: so long the doubt that it left is enough
+cdef double GRACE = 1.5             # s: the same for loads
 cdef double TOO_WILD = 20e6         # ns: these are no pulses of one second
 cdef int MANY = 1000000
 cdef int AGREEING = 4             # refused pulses in a row on a line of their own that are no chance
 cdef int WARMED_UP = 60             # pulses until the filter's frequency is worth learning from
-cdef double COVER_CALM = 4.8        # standard errors in the bound while nothing happens
-cdef double COVER_SHAKEN = 5.7      # the same where loads are known to heat the crystal
+cdef double COVER_CALM = 4.8        # standard errors in the bound while nothing happens: one in 100 000 as in loads.pyx
 cdef double COVER = 3.6             # standard errors while something happens: the filter has seen it then
 cdef double GRAIN = 2.0             # ns: rounding, and the clock's reading itself
-cdef double[LEANS] LEAN = [0.5, 0.25, 0.125, 0.0625]     # weight of the newest pulse in each lean
-cdef double FEW = 10.0              # pulses
+cdef double FEW = 16.0              # pulses
 cdef double CALMING = 1e-3          # how fast the calm standard error may rise, per pulse
-cdef double LEAN_USUAL = 1.8        # standard deviations of the lean that mean nothing
-cdef double LEAN_COVER = 5.6
-cdef double TAILED = 1.2            # more standard errors where the noise has a tail: so has the error then
-cdef double COARSE = 5000.0         # ns: stamps wider than this ...
-cdef double COARSER = 1.35          # ... leave more doubt, of which a busy machine has other kinds than noise
-cdef double UNEASE = 12.0           # what loads did lately they may do again: weight of that variance ...
-cdef double AT_EASE = 4.0           # ... beyond this many times the calm one ...
-cdef double LATELY = 3600.0         # ... over this many pulses
+cdef double TAILED = 1.1            # more standard errors where the noise has a tail: so has the error then
+cdef double LASTING = 12.0          # s: noise may hide what it has just shown, so doubt does not end at once
 cdef double WRENCHED = 500.0        # ns/s: no load pushes a crystal farther
 cdef int INFORMED = 300             # pulses
+cdef int FAMILIAR = 20              # pulses until loads can be told from the beginning itself
 
 
 cdef class Tracker:
@@ -44,6 +39,7 @@ cdef class Tracker:
         self.latency = Latency()
         self.onset = Onset()
         self.holdover = Holdover()
+        self.loads = Loads()
 
     cdef void restart(self) noexcept:
         """Forget the phase; frequency, noise and temperature coefficient stay."""
@@ -62,7 +58,6 @@ cdef class Tracker:
 
     cdef void begin(self, int64_t stamp_ns, int64_t utc_ns, double frequency, double sigma) noexcept:
         """The first pulse: it sets the phase roughly, until the onset is complete."""
-        cdef int i
         self.servo.start(stamp_ns, utc_ns, 3.0 * self.latency.spread(), frequency, sigma)
         self.onset.forget()
         self.onset.add(stamp_ns, utc_ns)
@@ -70,9 +65,8 @@ cdef class Tracker:
         self.settled = self.returned = 0
         self.rival_count = 0
         self.refusals = 0
-        self.unfollowed = 0.0
-        for i in range(LEANS):
-            self.lean[i] = 0.0
+        self.doubt = 0.0
+        self.loads.forget()
         self.last_good = stamp_ns
 
     cdef Outcome _begin_with(self, int64_t stamp_ns) noexcept:
@@ -149,12 +143,9 @@ cdef class Tracker:
         before = self.servo.mean_x
         if self.servo.update(innovation, &self.latency.shape) < 0.5:
             return self._refuse(stamp_ns, innovation, believe)
-        self._watch((self.servo.mean_x - before) / self.foretold)
         sigma = sqrt(self.servo.var_x)
-        if self.settled > WARMED_UP:
-            self.uneasy += (max(0.0, self.servo.var_x - AT_EASE * self.calm * self.calm) - self.uneasy) / LATELY
-        self.unfollowed = self._unfollowed()
         self.calm = sigma if self.settled < WARMED_UP else min(sigma, self.calm * (1.0 + CALMING))
+        self._doubt(gap, (self.servo.mean_x - before) / self.foretold)
         self.rival_count = self.refusals = 0
         self.servo.move(self.latency.learn(innovation, self.foretold))
         if self.settled > WARMED_UP and gap < GAP:
@@ -167,29 +158,16 @@ cdef class Tracker:
         self.offset = -innovation
         return PULSE_TAKEN
 
-    cdef void _watch(self, double score) noexcept:
-        """Pulses that all pull to one side betray a change that the filter has not followed yet."""
-        cdef double gain = 1.0 / min(self.settled, INFORMED)
-        cdef int i
-        self.information += gain * (score * score - self.information)
-        for i in range(LEANS):
-            self.lean[i] += LEAN[i] * (score / self.information - self.lean[i])
-
-    cdef double _unfollowed(self) noexcept:
-        """How far (ns) such a change may have carried the clock already."""
-        cdef double excess, spread, felt, most = 0.0
-        cdef int i
-        if self.settled < WARMED_UP:
-            return 0.0
-        for i in range(LEANS):
-            spread = sqrt(LEAN[i] / (2.0 - LEAN[i]) / self.information)
-            excess = fabs(self.lean[i]) - LEAN_USUAL * spread
-            most = max(most, excess)
-        # What a thermometer has just felt will take the filter about this long to follow, ...
-        felt = self.holdover.heating() * self.servo.var_x / self.servo.cov_xy
-        # ... unless the pulses of the last seconds say that it has followed.
-        spread = sqrt(LEAN[2] / (2.0 - LEAN[2]) / self.information)
-        return LEAN_COVER * most + 2.0 * min(felt, fabs(self.lean[2]) + 3.0 * spread)
+    cdef void _doubt(self, double seconds, double score) noexcept:
+        """A pulse of this score (1/ns) was taken: what the bound is to hold until the next."""
+        cdef double sigma = sqrt(self.servo.var_x)
+        cdef double ramp = self.holdover.ramp()
+        self.information += (score * score - self.information) / min(self.settled, INFORMED)
+        self.doubt *= exp(-seconds / LASTING)
+        self.doubt = max(self.doubt, COVER_CALM * min(self.calm, sigma))
+        if self.settled > FAMILIAR:
+            self.loads.feel(seconds, score, self.information, self.servo.gain_x, self.servo.gain_y, ramp)
+            self.doubt = max(self.doubt, self.loads.reach(sigma, self.holdover.load_odds(), ramp))
 
     cdef Outcome _refuse(self, int64_t stamp_ns, double foretold_wrong, int believe) noexcept:
         """Follow the refused pulses by themselves: if they agree for long enough, they are right."""
@@ -237,23 +215,19 @@ cdef class Tracker:
 
     cdef double bound(self, double ahead) noexcept:
         """|error| of the estimate is at most this (ns), `ahead` seconds from the reference if no more pulses come."""
-        cdef double age, sigma, few
-        cdef double cover = COVER_SHAKEN if self.holdover.shaken else COVER_CALM
+        cdef double age, sigma, few, late
         if not self.running or self.settled == 0:
             return 9e18
-        if self.latency.late:
-            cover *= TAILED
         # A width learned from few pulses may be too narrow, and noise may just be growing.
         few = (1.0 + FEW / max(self.latency.count, ONSET)) * self.latency.excess()
-        if self.latency.spread() > COARSE:
-            few *= COARSER
+        if self.latency.late:
+            few *= TAILED
         sigma = sqrt(self.servo.var_x)
         age = (self.servo.reference_ns - self.last_good) * 1e-9 + ahead
+        late = max(0.0, min(ahead, age - NEXT))
         return (
-            sqrt(UNEASE * self.uneasy)
-            + few * max(cover * min(self.calm, sigma), COVER * sigma)
-            + cover * (self.servo.sigma_at(ahead) - sigma)
-            + self.unfollowed
+            few * max(self.doubt, COVER * sigma)
+            + COVER_CALM * (self.servo.sigma_at(late) - sigma)
             + self.holdover.stray(max(0.0, age - GRACE)) + self.latency.unknown() + self._disowned(age) + GRAIN
         )
 
