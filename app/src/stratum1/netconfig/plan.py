@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from stratum1.settings.network import Network
@@ -45,6 +44,8 @@ class Link:
 
     def digest(self, host: str) -> str:
         """Equal for two links that are set up alike for a box called `host`; tells nothing of a passphrase."""
+        import hashlib  # megabytes that the supervisor, which only plans, does without
+
         return hashlib.sha256(f"{host}\n{self!r}".encode()).hexdigest()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import secrets
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,7 +114,7 @@ class Trials:
         return {"trial": shown, "trial_s": self._trial_s, "said": self.said}
 
     def _begin(self, now: float, wanted: Network) -> None:
-        trial = {"mark": secrets.token_hex(8), "until": now + self._trial_s, "wanted": dataclasses.asdict(wanted)}
+        trial = {"mark": os.urandom(8).hex(), "until": now + self._trial_s, "wanted": dataclasses.asdict(wanted)}
         safefile.replace(self._paths.network_run / "trial.json", json.dumps(trial).encode())
         self.said = ""
         self._say(f"new network settings are tried for {self._trial_s:.0f} s, unless they are confirmed")
