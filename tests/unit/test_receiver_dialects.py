@@ -317,3 +317,39 @@ def test_leap_seconds_of_the_past_tell_a_replay_whatever_its_date() -> None:
     for leap, plausible in ((18, True), (19, True), (16, False), (15, False)):
         interpreter.line(timegps(leap, valid=7), EVE)
         assert epoch(interpreter, f"2026-12-31T12:00:{leap:02d}.000Z").date_plausible is plausible
+
+
+def test_a_ublox_that_says_at_power_on_what_it_is_needs_no_asking() -> None:
+    interpreter = Interpreter()
+    interpreter.line(b'{"class":"DEVICE","path":"/dev/gps0","driver":"NMEA0183","activated":"x"}', EVE)
+    names = []
+    for text in (b"u-blox AG - www.u-blox.com", b"HW UBX-M8030 00080000", b"PROTVER=18.00", b"MOD=NEO-M8N-0"):
+        names += [told.name for told in interpreter.line(b"$GNTXT,01,01,02," + text + b"*00\r", EVE)]  # type: ignore[union-attr]
+    assert names == ["u-blox M8", "u-blox NEO-M8N"]
+
+
+# Nothing that comes over the line makes it raise
+
+
+frames = st.builds(
+    ubx,
+    st.sampled_from([0x01, 0x05, 0x06, 0x0A, 0x0D]),
+    st.sampled_from([0x01, 0x03, 0x04, 0x06, 0x07, 0x09, 0x20, 0x21, 0x26, 0x38, 0x3B]),
+    st.binary(max_size=100),
+)
+words = st.lists(st.text("0123456789.,AVNSEW-+*", max_size=12), max_size=24).map(",".join)
+sentences = st.builds(
+    lambda name, body: f"${name},{body}*00\r".encode(),
+    st.sampled_from(["GPRMC", "GNRMC", "GPZDA", "GNTXT", "PMTK705", "PGTOP", "PCD", "PQVERNO", "PMTK001"]),
+    words,
+)
+
+
+@given(st.lists(frames | sentences | st.binary(max_size=120), max_size=30))
+def test_no_frame_and_no_sentence_makes_it_raise_or_grow(lines: list[bytes]) -> None:
+    interpreter = ublox()
+    for line in lines:
+        for told in interpreter.line(line, EVE):
+            assert isinstance(told, Device | Hardware | LeapNotice | Sawtooth | Surveying | Suspicion)
+    assert len(interpreter._words) <= 500
+    assert len(interpreter._told) <= 2

@@ -48,11 +48,27 @@ def test_a_believed_date_is_never_before_what_is_known_and_differs_by_whole_roll
         assert dated.rollovers == 0
 
 
-@given(st.integers(0, 4 * 365), st.integers(1, 2))
-def test_every_rollover_within_five_years_of_the_release_is_undone(days: int, rollovers: int) -> None:
+@given(st.integers(0, 399), st.integers(1, 2))
+def test_every_rollover_within_400_days_of_what_is_known_is_undone(days: int, rollovers: int) -> None:
     true = RELEASED_NS + days * DAY_NS
     dated = resolve_date(true - rollovers * GPS_ROLLOVER_NS)
     assert (dated.utc_ns, dated.rollovers, dated.plausible) == (true, rollovers, True)
+
+
+@given(st.integers(0, 4 * 365), st.integers(1, 2), st.integers(17, 21))
+def test_leap_seconds_of_our_time_vouch_for_a_rollover_within_five_years(days: int, rollovers: int, leap: int) -> None:
+    true = RELEASED_NS + days * DAY_NS
+    dated = resolve_date(true - rollovers * GPS_ROLLOVER_NS, leap_seconds=leap)
+    assert (dated.utc_ns, dated.rollovers, dated.plausible) == (true, rollovers, True)
+
+
+@given(st.integers(402, 10 * 365))
+def test_beyond_that_a_date_that_would_need_a_rollover_is_refused(days: int) -> None:
+    told = RELEASED_NS + days * DAY_NS - GPS_ROLLOVER_NS
+    dated = resolve_date(told)
+    assert (dated.utc_ns, dated.plausible) == (told, False)
+    # Who says that more is past, as with receiver.not_before, is believed.
+    assert resolve_date(told, RELEASED_NS + (days - 300) * DAY_NS).plausible
 
 
 def watched(watch: UtcWatch, seconds: range, mode: int = 3) -> tuple[bool | None, int | None, int]:

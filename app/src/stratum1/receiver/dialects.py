@@ -9,6 +9,7 @@ UBX layouts: u-blox 8/M8 Receiver Description and its later interface descriptio
 from __future__ import annotations
 
 import calendar
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ _MOST_QUANTISATION_PS = 1_000_000
 
 _UBX_ANTENNA = {2: Antenna.OK, 3: Antenna.SHORT, 4: Antenna.OPEN}
 _TEXT_ANTENNA = (("OPEN", Antenna.OPEN), ("SHORT", Antenna.SHORT), ("OK", Antenna.OK))
+_TEXT_HARDWARE = re.compile(r"HW +UBX[-A-Z0-9]* +([0-9A-F]{8})")
 _MTK_ANTENNA = {"1": Antenna.SHORT, "3": Antenna.OK}
 
 
@@ -279,9 +281,13 @@ def _date_of_zda(fields: list[bytes]) -> OwnDate | None:
     return _day(int(fields[4]), int(fields[3]), int(fields[2]))
 
 
-def _text(fields: list[str]) -> AntennaState | None:
-    """The "ANTSTATUS=OPEN" of u-blox and Quectel, "ANTENNA OPEN" of CASIC receivers."""
+def _text(fields: list[str]) -> AntennaState | Model | None:
+    """The "ANTSTATUS=OPEN" of u-blox and Quectel, "ANTENNA OPEN" of CASIC, and what u-blox says at power-on."""
     text = fields[4].upper() if len(fields) > 4 else ""
+    if hardware := _TEXT_HARDWARE.match(text):
+        return Model(f"HW {hardware[1]}")
+    if text.startswith(("MOD=", "FWVER=", "PROTVER=")):
+        return Model(text[:40])
     if not text.startswith(("ANTSTATUS=", "ANTENNA ")):
         return None
     for word, antenna in _TEXT_ANTENNA:

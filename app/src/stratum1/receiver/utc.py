@@ -35,8 +35,10 @@ _OWN_DATE_NS = 4 * 86_400 * NS_PER_S
 _LEAST_LEAP_SECONDS = 17
 """GPS - UTC has been 18 since 2017; a first negative leap second is thought possible, two are not."""
 
-_CORRECTED_WITHIN_NS = 260 * 7 * 86_400 * NS_PER_S
-"""A corrected date must come out within five years of what is known: further away, it is as likely plain wrong."""
+_CORRECTED_WITHIN_NS = 400 * 86_400 * NS_PER_S
+_VOUCHED_WITHIN_NS = 260 * 7 * 86_400 * NS_PER_S
+"""A corrected date must come out within 400 days of what is known, else it is as likely a replay or plain wrong; within
+five years where the leap seconds that the receiver has from the satellites are of our time too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,9 @@ def resolve_date(utc_ns: int, known_past_ns: int = RELEASED_NS, leap_seconds: in
     """What a receiver's `utc_ns` means when `known_past_ns` (build date or last good date, the later) is surely past.
 
     A date after it and within 1024 weeks stands as it is. An earlier one is moved up by whole 1024 weeks, to the first
-    date not before `known_past_ns`, and believed if that is within five years of it. The rest is not plausible, and is
-    given back as it came; so is every date with leap seconds as they were in force before mid-2015.
+    date not before `known_past_ns`, and believed if that is within 400 days of it, or five years with `leap_seconds`
+    (GPS - UTC as received, None = not). The rest is not plausible, and is given back as it came; so is every date with
+    leap seconds as they were in force before mid-2015.
     """
     if leap_seconds is not None and leap_seconds < _LEAST_LEAP_SECONDS and known_past_ns >= RELEASED_NS:
         return DatedTime(utc_ns, 0, False)
@@ -71,7 +74,8 @@ def resolve_date(utc_ns: int, known_past_ns: int = RELEASED_NS, leap_seconds: in
     if utc_ns < earliest:
         rollovers = -((utc_ns - earliest) // GPS_ROLLOVER_NS)
         moved = utc_ns + rollovers * GPS_ROLLOVER_NS
-        if moved <= known_past_ns + _CORRECTED_WITHIN_NS:
+        within = _CORRECTED_WITHIN_NS if leap_seconds is None else _VOUCHED_WITHIN_NS
+        if moved <= known_past_ns + within:
             return DatedTime(moved, rollovers, True)
     return DatedTime(utc_ns, 0, False)
 
