@@ -9,10 +9,13 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
+from browsing import PATIENCE_MS, PHONE, WIDE, Served
 from flask.testing import FlaskClient
-from test_web_settings import filled, owner, token
+from playwright.sync_api import Browser, ViewportSize, expect
+from test_web_settings import GOOD, filled, owner, token
 
 from stratum1.paths import Paths
 from stratum1.settings import load
@@ -129,3 +132,36 @@ def test_strangers_neither_see_nor_decide(owner: FlaskClient, paths: Paths, says
 )
 def test_addresses_can_be_followed(network: Network, scheme: str, port: int | None, first: str) -> None:
     assert moving.places(network, scheme, port)[0] == first
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (WIDE, "dark")], ids=["phone", "desk at night"])
+def test_a_browser_counts_the_trial_down_and_goes_on_when_it_is_over(
+    browser: Browser, served: Served, axe: str, size: ViewportSize, scheme: Literal["light", "dark"]
+) -> None:
+    def says(mark: str, left: float = 50.0) -> None:
+        trial = {"mark": mark, "until": time.monotonic() + left} if mark else None
+        served.box.paths.network_status.write_text(json.dumps({"trial": trial, "said": "", "problem": ""}))
+
+    says("a1")
+    context = browser.new_context(viewport=size, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    page.goto(f"{served.url}/welcome")
+    page.get_by_label("Password").fill(GOOD)
+    page.get_by_label("The same once more").fill(GOOD)
+    page.get_by_role("button").last.click()
+    for path in ("/settings/network", "/settings"):
+        page.goto(f"{served.url}{path}")
+        expect(page.locator("#left")).to_have_text(re.compile(r"^[1-4]\d$"))
+        first = int(page.locator("#left").inner_text())
+        expect(page.locator("#left")).to_have_text(str(first - 1))
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        page.evaluate(axe)
+        found = page.evaluate("axe.run().then((result) => result.violations.map((v) => [v.id, v.nodes[0].html]))")
+        assert found == []
+    page.goto(f"{served.url}/settings/network")
+    says("")
+    expect(page).to_have_url(re.compile("/settings$"))
+    expect(page.locator("#trial")).to_have_count(0)
+    context.close()

@@ -56,13 +56,10 @@ def room(box: Box, guard: Guard) -> Blueprint:
         problem = ""
         wanted = form.submitted()
         if wanted is not None:
-            moves, before = wanted.network != box.settings.network, moving.trial(box)
+            before = moving.Before.of(box)
             problem = store(box, wanted)
             if not problem:
-                # Not a redirect: this address may be gone by the time it is followed.
-                if moves and moving.wait_for_trial(box, before):
-                    return moving.show(box)
-                return redirect(url_for("configure.view"))
+                return moving.answer(box, before) or redirect(url_for("configure.view"))
         wrong = form.wrong()
         trial = moving.trial(box)
         return render_template(

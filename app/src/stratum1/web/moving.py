@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -35,15 +36,33 @@ def trial(box: Box) -> dict[str, Any] | None:
     return None if left is None else {"mark": status["trial"].get("mark", ""), "left_s": round(left)}
 
 
-def wait_for_trial(box: Box, before: dict[str, Any] | None) -> bool:
-    """Whether the supervisor tries something else than `before`; it says so before it touches anything."""
+@dataclass(frozen=True, slots=True)
+class Before:
+    """How things were before settings are stored."""
+
+    network: Network
+    mark: str
+
+    @classmethod
+    def of(cls, box: Box) -> Before:
+        running = trial(box)
+        return cls(box.settings.network, running["mark"] if running else "")
+
+
+def answer(box: Box, before: Before) -> Any | None:
+    """What to answer when stored settings move the box: not a redirect, as this address may be gone by then.
+
+    None when they do not.  The supervisor says that it tries new settings before it touches anything.
+    """
+    if box.settings.network == before.network or not box.network():
+        return None
     deadline = time.monotonic() + NOTICED_S
     while time.monotonic() < deadline:
         running = trial(box)
-        if running is not None and (before is None or running["mark"] != before["mark"]):
-            return True
+        if running is not None and running["mark"] != before.mark:
+            return show(box)
         time.sleep(0.05)
-    return False
+    return None
 
 
 def places(network: Network, scheme: str, port: int | None) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 
-from stratum1.web import backup, certificate
+from stratum1.web import backup, certificate, moving
 from stratum1.web.box import Box
 from stratum1.web.certificate import CertificateError
 from stratum1.web.configure import store
@@ -41,8 +41,9 @@ def room(box: Box, guard: Guard) -> Blueprint:
         # A back-up is larger than any form; it is read only by who is logged in.
         request.max_content_length = backup.LARGEST + 16_384
         form = Restore()
+        before = moving.Before.of(box)
         if form.validate_on_submit() and _put_back(box, guard, form):
-            return redirect(url_for("system.view"))
+            return moving.answer(box, before) or redirect(url_for("system.view"))
         return render_template("backup.html", form=Backup(formdata=None), restore=form), 422
 
     return rooms
