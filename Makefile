@@ -32,8 +32,7 @@ emulate: ## boot the appliance in QEMU with a virtual GPS hat; Ctrl-C ends it
 	@$(BIN)/python $(VM)/emulate.py
 
 system-test: peers ## the whole appliance in QEMU: kernel pulses, real gpsd, real clients, faults (15 minutes at most)
-	@scripts/setup.sh emulate
-	@$(PYTEST) $(VM)
+	@$(VM)/run.sh
 
 peers: ## unpack other time programs below build/peers for tests and benches (nothing is installed)
 	-@scripts/peers.sh

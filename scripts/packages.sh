@@ -56,6 +56,9 @@ missing() {
     has npm || echo npm
     [ "$1" = emulate ] || return 0
     has qemu-system-aarch64 || echo qemu-system-arm
+    has qemu-aarch64-static || echo qemu-user-static
+    has swig || echo swig
+    has ssh || echo openssh-client
     has aarch64-linux-gnu-gcc && [ -e /usr/aarch64-linux-gnu/include/stdio.h ] ||
         echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     has mksquashfs || echo squashfs-tools

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The test's hands inside the guest: cross time stamps in shared memory, orders on a virtio port.
+"""The test's hands inside the guest: cross time stamps in shared memory, orders on standard input.
 
 Shared memory is QEMU's ivshmem device, words of 64 bits: [0] question number, [1] answered number,
 [2] CLOCK_REALTIME, [3] served time (kernel clock and published correction), [4] error bound,
 [5] 1 if served as good, [6] 1 while this program looks.
 
 Orders are lines, each answered by one line of JSON: `kill NAME`, `stop NAME`, `pids NAME`, `run COMMAND`,
-`read PATH`, `date`, `snapshot`.
+`read PATH`, `snapshot`.
 NAME is looked for in the processes' command lines.
 """
 
@@ -17,6 +17,7 @@ import mmap
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -24,7 +25,6 @@ from stratum1.tracking import TrackingReader
 
 SPIN_S = 0.5
 IVSHMEM = "0x1110"
-PORT = "org.stratum1.agent"
 PAGE = "/run/stratum1/tracking"
 
 
@@ -89,36 +89,18 @@ def obey(line):
         return done.stdout + done.stderr
     if verb == "read":
         with open(argument, encoding="utf-8", errors="replace") as f:
-            return f.read(100_000)
-    if verb == "date":
-        return time.time_ns()
+            return f.read(1_000_000)
     if verb == "snapshot":
         snapshot = TrackingReader(PAGE).read()
         return None if snapshot is None else {n: str(getattr(snapshot, n)) for n in snapshot.__slots__}
     return f"unknown order {verb!r}"
 
 
-def port():
-    for name in glob.glob("/sys/class/virtio-ports/*/name"):
-        with open(name, encoding="ascii") as f:
-            if f.read().strip() == PORT:
-                return "/dev/" + name.split("/")[-2]
-    raise SystemExit("agent: no port")
-
-
 threading.Thread(target=answer_stamps, daemon=True).start()
-with open(port(), "r+b", buffering=0) as channel:
-    pending = b""
-    while True:
-        piece = channel.read(4096)
-        if not piece:
-            time.sleep(0.2)  # nobody on the host's side yet
-            continue
-        pending += piece
-        *lines, pending = pending.split(b"\n")
-        for order in lines:
-            try:
-                result = {"ok": obey(order.decode())}
-            except (OSError, subprocess.TimeoutExpired) as error:
-                result = {"error": str(error)}
-            channel.write(json.dumps(result).encode() + b"\n")
+print(json.dumps({"ok": "ready"}), flush=True)
+for order in sys.stdin:
+    try:
+        result = {"ok": obey(order.strip())}
+    except (OSError, subprocess.TimeoutExpired) as error:
+        result = {"error": str(error)}
+    print(json.dumps(result), flush=True)

@@ -1,41 +1,50 @@
 # SPDX-License-Identifier: MIT
-"""One machine for the story; what it left is kept below build/vm when a case fails."""
+"""The machines of the story; what a case that failed has left is kept below build/vm/failed."""
 
 from __future__ import annotations
 
-import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from appliance import Appliance
-from emulate import build_hat
+from debian import UnreachableError
+from emulate import NEEDED, build_hat
 from guest import PROJECT, Guest, find_or_make
-from machine import QEMU, Machine
+from hands import make_key
+from machine import Machine
 
-PRESETS = """version = 1
-
-[timekeeper]
-holdover_limit_h = 0.006
-"""
-"""22 s of holdover: long enough to see it, short enough to see its end."""
+BUILD = PROJECT / "build/vm"
+BUDGET_S = 14 * 60
+"""A host on which the story takes longer hears the rest of it another day."""
 
 Start = Callable[..., Appliance]
+began = time.monotonic()
+running: list[Appliance] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "unwell: the case takes the receiver as the case before has left it")
 
 
 @pytest.fixture(scope="session")
 def guest() -> Guest:
-    for program in (QEMU, "genimage", "mksquashfs", "aarch64-linux-gnu-gcc", "fdtput", "mcopy"):
-        if shutil.which(program) is None:
-            pytest.fail(f"{program} is missing: scripts/setup.sh test installs what the system test needs")
-    return find_or_make(PROJECT / "build")
+    missing = [program for program in NEEDED if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"no virtual machine: {', '.join(missing)} missing (scripts/setup.sh emulate installs them)")
+    try:
+        return find_or_make(PROJECT / "build")
+    except UnreachableError as error:
+        pytest.skip(f"no virtual machine: {error}")
 
 
 @pytest.fixture(scope="session")
 def hat_program() -> Path:
-    return build_hat(PROJECT / "build/vm")
+    return build_hat(BUILD)
 
 
 @pytest.fixture(scope="module")
@@ -43,26 +52,37 @@ def power_on(guest: Guest, hat_program: Path) -> Iterator[Start]:
     """Starts a machine with a fresh card; all end with the module."""
     with ExitStack() as machines:
 
-        def start(name: str, *, clock: str = "utc", true_offset_s: int = 0, presets: str = PRESETS) -> Appliance:
-            folder = PROJECT / "build/vm" / name
+        def start(name: str, *orders: str, presets: str, receiver: str = "ublox", **start: Any) -> Appliance:
+            folder = BUILD / name
             shutil.rmtree(folder, ignore_errors=True)
-            machine = Machine(guest.kernel, guest.initrd, guest.disk, folder, guest.append)
-            machines.callback(machine.close)
-            machine.preset(presets)
-            machine.start(hat_program, clock=clock, true_offset_s=true_offset_s)
-            return Appliance(machine, hat_program, true_offset_s)
+            machine = Machine(guest.kernel, guest.initrd, guest.disk, folder, guest.append, receiver)
+            key = make_key(folder)
+            machine.preset("authorized_keys", key.with_suffix(".pub").read_text())
+            machine.preset("stratum1.toml", presets)
+            box = Appliance(machine, hat_program, key)
+            machines.callback(box.close)
+            machines.callback(running.remove, box)
+            running.append(box)
+            box.power_on(*orders, **start)
+            return box
 
         yield start
 
 
-@pytest.fixture(scope="module")
-def box(power_on: Start) -> Appliance:
-    """The appliance of the story."""
-    return power_on("story")
-
-
 @pytest.fixture(autouse=True)
-def unhurried() -> None:
-    """The machine is emulated: on a loaded host every figure would be the load's."""
-    if os.getloadavg()[0] > 40:
-        pytest.skip("the host is far too busy for an emulated machine")
+def within_the_budget() -> None:
+    if time.monotonic() - began > BUDGET_S:
+        pytest.skip(f"this host is too slow or too busy: {BUDGET_S // 60} minutes have passed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    report = yield
+    for box in running:
+        if call.when == "setup":
+            box.record.mark(item.name)
+        if report.failed:
+            kept = BUILD / "failed" / item.name.replace("/", "-")
+            box.record.keep(kept, item.name, report.longreprtext)
+            print(f"kept in {kept.relative_to(PROJECT)}: log, frames of the panel, a plot of the error")
+    return report

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -40,6 +39,10 @@ def machine_sources(etc: Path = Path("/etc/apt")) -> str:
     if not stanzas:
         raise SystemExit(f"{etc}: no Debian package sources found; the guest is made on Debian or Raspberry Pi OS")
     return "\n\n".join(stanzas) + "\n"
+
+
+class UnreachableError(Exception):
+    """What the guest is made of cannot be had here; one line."""
 
 
 class PrivateApt:
@@ -73,14 +76,22 @@ class PrivateApt:
         command = [program, *(part for option in self._options for part in ("-o", option)), *words]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
-            sys.stderr.write(done.stderr)
-            raise SystemExit(f"{program} {' '.join(words[:4])}: failed, status {done.returncode}")
+            said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+            raise UnreachableError(f"{program} {words[0]}: {said[-1]}")
         return done.stdout
 
     def fetch(self, names: Iterable[str]) -> list[Path]:
-        """The packages and all that they depend on, as files; downloaded once."""
+        """The packages and all that they depend on, as files; downloaded once.  UnreachableError."""
         if not any(self.folder.glob("lists/*_Packages*")):
             self._run("apt-get", "update", "-q")
+        try:
+            return self._fetch(*names)
+        except UnreachableError:
+            # Lists of another day name versions that are no longer kept.
+            self._run("apt-get", "update", "-q")
+            return self._fetch(*names)
+
+    def _fetch(self, *names: str) -> list[Path]:
         plan = self._run("apt-get", "install", "-y", "-s", "-q", *names)
         chosen = re.findall(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)", plan, re.MULTILINE)
         files = [self.archives / f"{name}_{version.replace(':', '%3a')}_{kind}.deb" for name, version, kind in chosen]

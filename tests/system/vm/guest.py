@@ -9,8 +9,6 @@ below build/guest and is made again only when what it is made from has changed.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import importlib.util
 import lzma
 import os
 import shutil
@@ -18,16 +16,19 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from debian import PrivateApt, unpack
+from cross import compile_bytecode, hash_of, install_application, install_gpio, install_wheels
+from debian import PrivateApt, UnreachableError, unpack
 
 PROJECT = Path(__file__).resolve().parents[3]
+OVERRIDE = "STRATUM1_GUEST"
+"""Environment variable: a folder whose disk.img is taken in place of the guest's (mutants.py)."""
 BUILT = 1_767_225_600
 """2026-01-01: the date before which no time is believed."""
 
 PACKAGES = (
     "busybox-static",
+    "dropbear-bin",
     "e2fsprogs",
     "ethtool",
     "fdisk",
@@ -54,8 +55,6 @@ NOT_WANTED = (
     "python3-minimal",
     "systemd", "tar_", "tzdata-legacy", "udev",
 )  # fmt: skip
-WHEELS = ("gpsd-py3", "luma.core", "luma.oled", "qrcodegen", "smbus2", "tomli-w")
-
 MODULES = (
     "virtio_blk", "virtio_net", "squashfs", "vfat", "nls_ascii", "nls_cp437", "nls_iso8859_1", "crc32c_generic", "ext4",
     "pps-gpio", "i2c-dev", "i2c-gpio", "gpio_keys", "evdev", "i6300esb",
@@ -130,6 +129,8 @@ def unpack_all(apt: PrivateApt, build: Path) -> tuple[Path, Path]:
             unpack(package, sysroot)
     for folder in ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/lib/systemd"):
         shutil.rmtree(root / folder, ignore_errors=True)
+    say("compiling Debian's python modules")
+    compile_bytecode(root, "usr/lib/python3.13", "usr/lib/python3")
     mark.write_text(wanted)
     return root, sysroot
 
@@ -171,68 +172,6 @@ def install_modules(modules: Path, root: Path) -> None:
 
     lines = [f"{paths[name]}: {' '.join(str(paths[d]) for d in chain(name))}" for name in sorted(depends)]
     (target / "modules.dep").write_text("\n".join(lines) + "\n")
-
-
-def load_setup() -> Any:
-    """app/setup.py as a module: the one list of extensions, libraries and compiler directives."""
-    spec = importlib.util.spec_from_file_location("stratum1_setup", PROJECT / "app/setup.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def install_application(sysroot: Path, root: Path, build: Path) -> None:
-    """The stratum1 package with its extensions compiled for the guest."""
-    packages = root / "usr/lib/python3/dist-packages"
-    target = packages / "stratum1"
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(
-        PROJECT / "app/src/stratum1",
-        target,
-        ignore=shutil.ignore_patterns("*.so", "*.pyx", "*.c", "__pycache__", "*.pxd"),
-    )
-    here = Path.cwd()
-    os.chdir(PROJECT / "app")
-    try:
-        extensions = load_setup().compiled()
-    finally:
-        os.chdir(here)
-    include = [f"-I{sysroot}/usr/include/python3.13", f"-I{sysroot}/usr/include/aarch64-linux-gnu/python3.13"]
-    include += [f"-I{sysroot}/usr/include", f"-I{sysroot}/usr/include/aarch64-linux-gnu"]
-    for extension in extensions:
-        output = target.parent / (extension.name.replace(".", "/") + ".cpython-313-aarch64-linux-gnu.so")
-        sources = [str(PROJECT / "app" / source) for source in extension.sources]
-        cache = build / "compiled" / hash_of([Path(s) for s in sources])
-        if not cache.exists():
-            say(f"compiling {extension.name} for arm64")
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            libraries = [f"-l{library}" for library in extension.libraries]
-            command = ["aarch64-linux-gnu-gcc", "-O2", "-fwrapv", "-fPIC", "-shared", "-DNDEBUG", "-D_GNU_SOURCE"]
-            command += [*include, *sources, "-o", str(cache), f"-L{sysroot}/usr/lib/aarch64-linux-gnu", *libraries]
-            subprocess.run(command, check=True)
-        shutil.copy(cache, output)
-
-
-def install_wheels(root: Path, build: Path) -> None:
-    """The pure Python packages that Debian does not have."""
-    wheels = build / "wheels"
-    mark = wheels / "done"
-    if not mark.exists() or mark.read_text() != " ".join(WHEELS):
-        say("fetching python packages")
-        subprocess.run(
-            [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels), *WHEELS], check=True
-        )
-        mark.write_text(" ".join(WHEELS))
-    for wheel in wheels.glob("*.whl"):
-        shutil.unpack_archive(wheel, root / "usr/lib/python3/dist-packages", "zip")
-
-
-def hash_of(paths: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(str(path.name).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:20]
 
 
 def squash(root: Path, image: Path) -> None:
@@ -280,6 +219,9 @@ class Guest:
 
 def find_or_make(build: Path) -> Guest:
     """The image of stratum1_qemu_defconfig where one has been built, else a guest of Debian's packages."""
+    if OVERRIDE in os.environ:
+        made = make(build / "guest")
+        return Guest(made.kernel, made.initrd, Path(os.environ[OVERRIDE]) / "disk.img")
     image, kernel_image = build / "image/qemu/disk.img", build / "image/qemu/Image"
     if image.exists() and kernel_image.exists():
         return Guest(kernel_image, None, image, "root=/dev/vda5 rootfstype=squashfs ro rootwait")
@@ -287,22 +229,47 @@ def find_or_make(build: Path) -> Guest:
 
 
 def make(build: Path) -> Guest:
-    """An up-to-date guest below `build`."""
+    """An up-to-date guest below `build`; made again only when what it is made of has changed."""
     build.mkdir(parents=True, exist_ok=True)
+    images, mark = build / "images", build / "made-of"
+    made_of = ingredients()
+    kernels = list(build.glob("kernel/boot/vmlinuz-*"))
+    guest = Guest(kernels[0] if kernels else build, build / "initial.cpio", images / "disk.img")
+    if kernels and mark.exists() and mark.read_text() == made_of and guest.disk.exists():
+        return guest
+    mark.unlink(missing_ok=True)
     apt = PrivateApt(build / "apt")
     image, modules = kernel(apt, build)
     debian, sysroot = unpack_all(apt, build)
-    root, images = build / "root", build / "images"
+    root = build / "root"
     say("laying the appliance over Debian's user space")
     shutil.rmtree(root, ignore_errors=True)
     subprocess.run(["cp", "-a", "--reflink=auto", str(debian), str(root)], check=True)
     install_wheels(root, build)
+    install_gpio(sysroot, root, build)
     install_application(sysroot, root, build)
     shutil.copytree(PROJECT / "overlays/rootfs", root, symlinks=True, dirs_exist_ok=True)
     finish(root)
     images.mkdir(exist_ok=True)
     squash(root, images / "rootfs.squashfs")
     shutil.copy(PROJECT / "board/common/README.txt", images)
+    lay_out(images)
+    initrd = initial(build, modules)
+    say(f"ready: root {(images / 'rootfs.squashfs').stat().st_size >> 20} MB")
+    mark.write_text(made_of)
+    return Guest(image, initrd, images / "disk.img")
+
+
+def ingredients() -> str:
+    """A name for all that the guest is made of here; Debian's packages stay as they were when they were fetched."""
+    folders = ("app/src/stratum1", "overlays/rootfs", "board/common")
+    files = [path for folder in folders for path in (PROJECT / folder).rglob("*") if path.is_file()]
+    ours = [path for path in files if path.suffix not in (".so", ".pyc", ".c")]
+    return hash_of([*ours, PROJECT / "app/setup.py", *Path(__file__).parent.glob("*.py")])
+
+
+def lay_out(images: Path) -> None:
+    """The disk with its partitions, as on the card."""
     say("laying out the disk as on the card")
     disk = subprocess.run(
         ["sh", str(PROJECT / "board/common/make-disk.sh"), "disk.img", "README.txt", "README.txt"],
@@ -310,13 +277,10 @@ def make(build: Path) -> Guest:
     )  # fmt: skip
     if disk.returncode != 0:
         raise SystemExit(f"the disk could not be laid out:\n{disk.stderr[-2000:]}")
-    initrd = initial(build, modules)
-    say(f"ready: root {(images / 'rootfs.squashfs').stat().st_size >> 20} MB")
-    return Guest(image, initrd, images / "disk.img")
 
 
 def finish(root: Path) -> None:
-    """What Debian's package scripts and Buildroot's last steps would have done, and the test's agent."""
+    """What Debian's package scripts and Buildroot's last steps would have done."""
     for name in ("proc", "sys", "dev", "run", "tmp", "data", "boot", "root", "etc"):
         (root / name).mkdir(exist_ok=True)
     listed = subprocess.run(["busybox", "--list-full"], capture_output=True, text=True, check=True).stdout
@@ -334,9 +298,6 @@ def finish(root: Path) -> None:
     (root / "etc/init.d/S01syslogd").write_text(SYSLOG)
     for path in (*root.glob("etc/udhcpc/*"), *root.glob("etc/init.d/*"), *root.glob("usr/libexec/stratum1/*")):
         path.chmod(0o755)
-    shutil.copy(PROJECT / "tests/system/vm/agent.py", root / "usr/lib/agent.py")
-    with (root / "etc/inittab").open("a") as inittab:
-        inittab.write("\n::respawn:/usr/bin/python3 /usr/lib/agent.py\n")
     for name, target in (("python3", "python3.13"), ("python", "python3.13")):
         link = root / "usr/bin" / name
         link.unlink(missing_ok=True)
@@ -349,7 +310,11 @@ def finish(root: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=PROJECT / "build/guest", help="where everything is kept")
-    make(parser.parse_args().build)
+    try:
+        make(parser.parse_args().build)
+    except UnreachableError as error:
+        print(f"guest: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

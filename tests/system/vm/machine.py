@@ -14,15 +14,18 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 QEMU = "qemu-system-aarch64"
 GPIO_NODE = "/pl061@9030000"
-PULSE_LINE, SDA_LINE, SCL_LINE, BUTTON_LINE = 5, 6, 7, 0
+PULSE_LINE, SDA_LINE, SCL_LINE = 5, 4, 2
+"""As in hat/hat.h; the buttons need no node, the panel reads their lines by number."""
+REVISION = 0x00B03115
+"""Of a Raspberry Pi 4 B: the library behind the panel's buttons works on no board without one."""
 MEMORY_MB = 1024
 SETUP_OFFSET = 1 << 20
 """Of the setup partition on the card, bytes: the first one, aligned to 1 MiB."""
@@ -49,8 +52,9 @@ def device_tree(path: Path) -> None:
     def put(node: str, name: str, *values: str, kind: str = "s") -> None:
         subprocess.run(["fdtput", "-t", kind, str(path), node, name, *values], check=True)
 
-    for node in ("/pps-gpio", "/i2c-oled"):
+    for node in ("/pps-gpio", "/i2c-oled", "/system"):
         subprocess.run(["fdtput", "-c", str(path), node], check=True)
+    put("/system", "linux,revision", f"{REVISION:x}", kind="x")
     put("/pps-gpio", "compatible", "pps-gpio")
     put("/pps-gpio", "gpios", gpio, str(PULSE_LINE), "0", kind="x")
     put("/i2c-oled", "compatible", "i2c-gpio")
@@ -116,8 +120,11 @@ class Machine:
     folder: Path
     """Where the logs, the disk and the pictures are kept."""
     append: str = ""
+    receiver: str = "ublox"
+    """What the hat's receiver speaks: nmea alone, or ublox, which is both."""
     ntp_port: int = field(default_factory=free_port)
     web_port: int = field(default_factory=free_port)
+    ssh_port: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -127,20 +134,25 @@ class Machine:
         self.frame = self.folder / "frame.pbm"
         self._qemu: subprocess.Popen[bytes] | None = None
         self._hat: subprocess.Popen[str] | None = None
+        self._one_order = threading.Lock()
 
     def _copy_disk(self) -> None:
         if not self.disk.exists():
             subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(self.pristine), str(self.disk)], check=True)
 
-    def preset(self, settings: str) -> None:
-        """Put stratum1.toml on the setup partition, as a person does with a card reader."""
+    def preset(self, name: str, content: str) -> None:
+        """Put a file on the setup partition, as a person does with a card reader."""
         self._copy_disk()
-        file = self.folder / "stratum1.toml"
-        file.write_text(settings, encoding="utf-8")
+        file = self.folder / name
+        file.write_text(content, encoding="utf-8")
         subprocess.run(["mcopy", "-o", "-i", f"{self.disk}@@{SETUP_OFFSET}", str(file), "::"], check=True)
 
-    def start(self, hat_program: Path, *, clock: str = "utc", true_offset_s: int = 0) -> None:
-        """Power on.  `clock` is QEMU's -rtc base; `true_offset_s` is the hat's time against the host's."""
+    def start(self, hat_program: Path, *orders: str, clock: str = "utc", true_offset_s: int = 0) -> None:
+        """Power on.
+
+        `clock` is QEMU's -rtc base, `true_offset_s` the hat's time against the host's, `orders` what the hat
+        begins with.
+        """
         for old in self.sockets.iterdir():
             old.unlink()
         tree = self.folder / "board.dtb"
@@ -155,14 +167,10 @@ class Machine:
         self._qemu = subprocess.Popen(self._command(tree, clock), stdin=subprocess.DEVNULL, start_new_session=True)
         self._wait_for("qmp", "qtest", "gps")
         self.qmp = Qmp(self.sockets / "qmp")
-        gpio = self.qmp.find("pl061")
-        command = [str(hat_program), str(self.sockets / "qtest"), str(self.sockets / "gps"), str(gpio), str(self.frame)]
+        command = [str(hat_program), str(self.sockets / "qtest"), str(self.sockets / "gps")]
+        command += [str(self.qmp.find("pl061")), str(self.frame), self.receiver, str(true_offset_s), *orders]
         self._hat = subprocess.Popen(
-            [*command, str(true_offset_s)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
         self._prefer()
 
@@ -171,6 +179,7 @@ class Machine:
             return f"socket,id={name},path={self.sockets / name},server=on,wait=off"
 
         forward = f"hostfwd=udp:127.0.0.1:{self.ntp_port}-:123,hostfwd=tcp:127.0.0.1:{self.web_port}-:80"
+        forward += f",hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22"
         words = f"console=hvc0 cryptomgr.notests panic=1 quiet {self.append}".strip()
         command = [QEMU, "-M", "virt,gic-version=2", "-cpu", "cortex-a72", "-smp", "1", "-m", str(MEMORY_MB)]
         command += ["-accel", "tcg,thread=multi", "-nodefaults", "-display", "none", "-dtb", str(tree)]
@@ -179,8 +188,7 @@ class Machine:
             command += ["-initrd", str(self.initrd)]
         command += ["-chardev", listen("gps"), "-serial", "chardev:gps"]
         command += ["-chardev", f"file,id=console,path={self.console},append=on"]
-        command += ["-device", "virtio-serial-pci,max_ports=4", "-device", "virtconsole,chardev=console"]
-        command += ["-chardev", listen("agent"), "-device", "virtserialport,chardev=agent,name=org.stratum1.agent"]
+        command += ["-device", "virtio-serial-pci,max_ports=1", "-device", "virtconsole,chardev=console"]
         command += ["-qmp", f"unix:{self.sockets / 'qmp'},server=on,wait=off"]
         command += ["-qtest", f"unix:{self.sockets / 'qtest'},server=on,wait=off", "-qtest-log", "/dev/null"]
         command += ["-netdev", f"user,id=net,{forward}", "-device", "virtio-net-pci,netdev=net,romfile="]
@@ -209,14 +217,27 @@ class Machine:
                 else:
                     os.sched_setscheduler(int(task.name), os.SCHED_FIFO, os.sched_param(20))
 
-    def hat(self, order: str) -> None:
-        """One order to the hat; RuntimeError when it does not take it."""
-        assert self._hat is not None and self._hat.stdin is not None and self._hat.stdout is not None
-        self._hat.stdin.write(order + "\n")
-        self._hat.stdin.flush()
-        answer = self._hat.stdout.readline().strip()
-        if answer != "ok":
+    def hat(self, order: str) -> str:
+        """One order to the hat, and what it has to say; RuntimeError when it does not take it."""
+        with self._one_order:
+            assert self._hat is not None and self._hat.stdin is not None and self._hat.stdout is not None
+            try:
+                self._hat.stdin.write(order + "\n")
+                self._hat.stdin.flush()
+                answer = self._hat.stdout.readline().strip()
+            except OSError as error:
+                raise RuntimeError(f"hat {order!r}: {error}") from None
+        word, _, said = answer.partition(" ")
+        if word != "ok":
             raise RuntimeError(f"hat {order!r}: {answer or 'no answer'}")
+        return said
+
+    def lend_port_123(self) -> str | None:
+        """An address of the loopback network at whose port 123 the guest answers too; None where that is forbidden."""
+        address = "127.0.0.43"
+        line = f"hostfwd_add net udp:{address}:123-:123"
+        refused = self.qmp("human-monitor-command", **{"command-line": line}).strip()
+        return None if refused else address
 
     def power_cut(self) -> None:
         """As if the plug were pulled: nothing is told to the guest."""
@@ -232,12 +253,3 @@ class Machine:
     @property
     def alive(self) -> bool:
         return self._qemu is not None and self._qemu.poll() is None
-
-
-@contextlib.contextmanager
-def running(machine: Machine, hat_program: Path, **start: Any) -> Iterator[Machine]:
-    try:
-        machine.start(hat_program, **start)
-        yield machine
-    finally:
-        machine.close()
