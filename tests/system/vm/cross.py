@@ -43,9 +43,9 @@ def compile_bytecode(root: Path, *folders: str) -> None:
     command += ["--invalidation-mode", "unchecked-hash", "-s", str(root), "-x", NOT_COMPILED]
     environ = {**os.environ, "PYTHONHOME": str(root / "usr")}
     at_work = [subprocess.Popen([*command, str(root / folder)], env=environ) for folder in folders]
-    failed = [process.args for process in at_work if process.wait() != 0]
+    failed = [folder for folder, process in zip(folders, at_work, strict=True) if process.wait() != 0]
     if failed:
-        raise SystemExit(f"the guest's python could not compile: {failed[0]}")
+        raise SystemExit(f"the guest's python could not compile what lies below {' and '.join(failed)}")
 
 
 def compile_module(name: str, sources: list[Path], flags: list[str], sysroot: Path, build: Path, output: Path) -> None:

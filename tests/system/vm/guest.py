@@ -127,8 +127,8 @@ def unpack_all(apt: PrivateApt, build: Path) -> tuple[Path, Path]:
     for package in apt.fetch((*PACKAGES, *DEVELOPMENT)):
         if package.name.startswith(("libpython3", "libssl", "zlib1g", "libexpat1")):
             unpack(package, sysroot)
-    for folder in ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/lib/systemd"):
-        shutil.rmtree(root / folder, ignore_errors=True)
+    for unwanted in ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/lib/systemd"):
+        shutil.rmtree(root / unwanted, ignore_errors=True)
     say("compiling Debian's python modules")
     compile_bytecode(root, "usr/lib/python3.13", "usr/lib/python3")
     mark.write_text(wanted)

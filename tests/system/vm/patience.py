@@ -19,16 +19,17 @@ class Patience:
     """How many times slower than a quiet host this one is: by its boots and by its load."""
 
     def __init__(self) -> None:
-        self._boot = 1.0
+        self.boot_s = QUIET_BOOT_S
+        """The last one; what is to happen after a start is planned by it."""
 
     def booted(self, seconds: float) -> None:
-        self._boot = max(1.0, min(seconds / QUIET_BOOT_S, MOST))
+        self.boot_s = seconds
 
     @property
     def factor(self) -> float:
         # The machine itself keeps one core at work, and is no reason to wait.
         load = (os.getloadavg()[0] - 1) / (os.cpu_count() or 1)
-        return max(1.0, min(max(self._boot, load), MOST))
+        return max(1.0, min(max(self.boot_s / QUIET_BOOT_S, load), MOST))
 
 
 patience = Patience()

@@ -59,6 +59,14 @@ static void nav_pvt(struct payload *p, const struct epoch *e)
     skip(p, 20), put(p, 50, 4), put(p, 18000000, 4), put(p, e->fix ? 145 : 9999, 2), skip(p, 14);
 }
 
+static void nav_status(struct payload *p, const struct epoch *e)
+{
+    time_of_week(p, e);
+    put(p, e->fix ? 3 : 0, 1), put(p, e->fix ? 0x0d : 0x0c, 1), put(p, 0, 1);
+    put(p, 1 << 3, 1); /* nothing speaks for forged signals */
+    put(p, 1500, 4), put(p, e->gps_s % WEEK_S * 1000, 4);
+}
+
 static void nav_timegps(struct payload *p, const struct epoch *e)
 {
     time_of_week(p, e);
@@ -124,9 +132,10 @@ static const struct message {
     uint8_t class, id;
     void (*fill)(struct payload *, const struct epoch *);
 } messages[] = {
-    { CLASS_NAV, 0x07, nav_pvt },    { CLASS_NAV, 0x35, nav_sat },   { CLASS_NAV, 0x04, nav_dop },
-    { CLASS_NAV, 0x20, nav_timegps }, { CLASS_NAV, 0x26, nav_timels }, { CLASS_MON, 0x09, mon_hw },
-    { CLASS_TIM, 0x01, tim_tp },     { CLASS_NAV, 0x61, nav_eoe },   { CLASS_MON, MON_VER, mon_ver },
+    { CLASS_NAV, 0x07, nav_pvt },     { CLASS_NAV, 0x35, nav_sat },    { CLASS_NAV, 0x03, nav_status },
+    { CLASS_NAV, 0x04, nav_dop },     { CLASS_NAV, 0x20, nav_timegps }, { CLASS_NAV, 0x26, nav_timels },
+    { CLASS_MON, 0x09, mon_hw },      { CLASS_TIM, 0x01, tim_tp },     { CLASS_NAV, 0x61, nav_eoe },
+    { CLASS_MON, MON_VER, mon_ver },
 };
 enum { MESSAGES = sizeof messages / sizeof *messages };
 
