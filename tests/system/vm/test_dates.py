@@ -15,7 +15,7 @@ PRESETS = "version = 1\n"
 BOOTS, LOCK_S = 1.5, 35.0
 """From power-on to the moment: so many times the host's last boot, and time to lock and to be seen locked."""
 LEAP_TELLS_S = 30.0
-"""More for the leap second: the receiver tells of it every ten seconds, and clients are to hear of it before."""
+"""More for the leap second: clients are to hear of it before."""
 NEAR_NS = 10_000_000
 
 

@@ -142,8 +142,8 @@ enum { MESSAGES = sizeof messages / sizeof *messages };
 /* ---- what it was told; gone with its power ---- */
 
 static uint8_t rates[MESSAGES]; /* one message in so many epochs; 0 = never */
+static uint8_t due[MESSAGES];   /* in so many epochs; the first comes at once when a rate is set */
 static uint16_t outputs;
-static unsigned epochs;
 
 void ublox_forget(void)
 {
@@ -173,10 +173,11 @@ static void tell(struct text *to, int number, const struct epoch *epoch)
 
 void ublox_burst(struct text *to, const struct epoch *epoch)
 {
-    epochs++;
     for (int i = 0; i < MESSAGES; i++)
-        if (rates[i] && epochs % rates[i] == 0)
+        if (rates[i] && --due[i] == 0) {
             tell(to, i, epoch);
+            due[i] = rates[i];
+        }
 }
 
 /* ---- what it hears ---- */
@@ -207,8 +208,10 @@ static int configure(struct text *answer, int id, const uint8_t *payload, size_t
         outputs = payload[14] | payload[15] << 8;
     } else if (id == CFG_MSG && (count == 3 || count == 8)) {
         int number = find(payload[0], payload[1]);
-        if (number >= 0)
+        if (number >= 0) {
             rates[number] = count == 3 ? payload[2] : payload[3]; /* of the port it came on: the first UART */
+            due[number] = 1;
+        }
     }
     return 1;
 }
