@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from stratum1.paths import Paths
 from stratum1.settings import Settings, load, save
 from stratum1.settings.network import Network
 from stratum1.supervisor import network_keeper
-from stratum1.supervisor.network_keeper import LONGEST_S, RETRY_S, NetworkKeeper
+from stratum1.supervisor.network_keeper import FIRST_RETRY_S, LAST_RETRY_S, LONGEST_S, NetworkKeeper
 
 
 class Job:
@@ -117,11 +118,24 @@ def test_what_failed_is_told_and_tried_again(bench: Bench, jobs: list[Job]) -> N
     jobs[1].ends(1, "network: no device eth0\n")
     bench.turn()
     assert bench.status["problem"] == "no device eth0" and "network: no device eth0" in bench.said
-    bench.turn(RETRY_S + 1)
+    bench.turn(FIRST_RETRY_S + 1)
     assert len(jobs) == 3
     jobs[2].ends()
     bench.turn()
     assert bench.status["problem"] == ""
+
+
+def test_what_fails_for_ever_is_told_once_and_tried_ever_more_seldom(bench: Bench, jobs: list[Job]) -> None:
+    bench.set(Network(wifi_ssid="home"))
+    tried: list[float] = []
+    for _ in range(8 * 360):
+        bench.turn(10)
+        if len(jobs) > len(tried) + 1:
+            tried.append(bench.now)
+            jobs[-1].ends(1, "network: no device wlan0\n")
+    waits = [b - a for a, b in itertools.pairwise(tried[2:])]  # the first two are the trial and its end
+    assert waits == sorted(waits) and waits[-1] >= LAST_RETRY_S
+    assert bench.said.count("network: no device wlan0") == 1
 
 
 def test_one_that_hangs_is_ended(bench: Bench, jobs: list[Job]) -> None:

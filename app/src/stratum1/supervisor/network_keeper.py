@@ -20,8 +20,8 @@ from stratum1.paths import Paths
 from stratum1.settings import Settings
 from stratum1.supervisor.files import write_json
 
-RETRY_S = 30.0
-"""When something could not be done, it is tried again after this time."""
+FIRST_RETRY_S, LAST_RETRY_S = 30.0, 3600.0
+"""When something could not be done it is tried again, ever more seldom; a device that comes is seen at once anyway."""
 LONGEST_S = 60.0
 LIFE_S = 10.0
 """How often it is looked whether DHCP and Wi-Fi clients still run."""
@@ -37,6 +37,8 @@ class NetworkKeeper:
         self._done: Any = None
         self._doing: Any = None
         self._again = float("inf")
+        self._retry_s = FIRST_RETRY_S
+        self._lines: list[str] = []
         self._programs = Programs(paths.network_run, {})
         self._next_look = 0.0
         self._problem = ""
@@ -100,8 +102,10 @@ class NetworkKeeper:
             self._job = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environ)
         except OSError as error:
             self._complain(f"network cannot be set up: {error.strerror}")
-            self._again = now + RETRY_S
+            self._again = now + FIRST_RETRY_S
             return
+        if wanted != self._doing:
+            self._retry_s = FIRST_RETRY_S
         self._doing, self._job_started, self._again = wanted, now, float("inf")
 
     def _reap(self, now: float) -> None:
@@ -116,12 +120,16 @@ class NetworkKeeper:
         # What it said is a few lines, which a pipe holds; the programs that it left running do not have its end.
         lines = job.stderr.read().decode("utf-8", "replace").strip().splitlines()
         job.stderr.close()
-        for line in lines:
+        for line in lines if lines != self._lines else []:
             self._say(line)
+        self._lines = lines
         self._job, self._done = None, self._doing
         self._problem = "" if job.returncode == 0 else (lines[-1].removeprefix("network: ") if lines else "not set up")
-        if job.returncode != 0:
-            self._again = now + RETRY_S
+        if job.returncode == 0:
+            self._retry_s = FIRST_RETRY_S
+        else:
+            self._again = now + self._retry_s
+            self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
 
     def _complain(self, problem: str) -> None:
         if problem != self._problem:
