@@ -29,12 +29,14 @@ from stratum1.ntp.broadcast import targets
 from stratum1.ntp.control import Control, World
 from stratum1.ntp.counters import CountersReader
 from stratum1.ntp.crew import Crew
+from stratum1.ntp.hardware import NicTable
 from stratum1.ntp.interfaces import interfaces
 from stratum1.ntp.kernel import kernel_variables
 from stratum1.ntp.keyfile import KeyFileError
 from stratum1.ntp.keyfile import read as read_keys
 from stratum1.ntp.listen import IP_PKTINFO, ListenError
 from stratum1.ntp.oldtime import Door, OldTime
+from stratum1.ntp.phc import HardwareClocks
 from stratum1.ntp.smearing import SmearPlan
 from stratum1.paths import Paths
 from stratum1.settings import load
@@ -85,6 +87,8 @@ class Responder:
         self.tracking.refresh()
         self.reader = TrackingReader(paths.tracking)
         self.precision = measure_precision()
+        self.nics = NicTable()
+        self.hardware = HardwareClocks(self.nics, paths.dev, paths.sys, log)
         self.addresses = AddressWatch()
         self.on_link: tuple[str, ...] = ()
         self.sole_address = ""
@@ -110,6 +114,7 @@ class Responder:
             self.precision,
             self.questions.fileno(),
             log,
+            self.nics,
             known_port=False,
         )
         self.old_time = OldTime(self.served_now, lambda address: self.crew.rules.allows(address))
@@ -231,6 +236,8 @@ class Responder:
         self.on_link = tuple(sorted({str(item.address.network) for item in found}))
         self.sole_address = sole_address(found)
         self.look_again = time.monotonic() + LOOK_S
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            self.hardware.look(socket.if_nameindex(), any_socket.fileno())
         return before != (self.on_link, self.sole_address)
 
     def addresses_changed(self) -> None:
@@ -265,6 +272,7 @@ class Responder:
                 self.precision,
                 self.questions.fileno(),
                 log,
+                self.nics,
                 known_port=old.port == self.ntp.port and self.ntp.ipv4 <= old.ipv4 and self.ntp.ipv6 <= old.ipv6,
             )
         except ListenError as error:
@@ -279,6 +287,7 @@ class Responder:
 
     def second(self) -> bool:
         """Once a second: look after page, networks, workers and counters; whether all workers turn."""
+        self.hardware.refresh()
         changed = self.tracking.refresh()
         self.reader.reopen()
         if self.addresses.socket is None or time.monotonic() >= self.look_again:

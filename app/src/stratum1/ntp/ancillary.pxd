@@ -35,6 +35,8 @@ cdef extern from *:
 
     typedef struct {
         int64_t receive_ns;          /* 0 = no kernel stamp */
+        int64_t counter_ns;          /* the interface's own stamp, by its own clock; 0 = none */
+        uint32_t interface;
         int unicast;
         uint32_t overflow;
         union { struct in_addr v4; struct in6_addr v6; } local;
@@ -44,6 +46,8 @@ cdef extern from *:
     static inline void read_control(struct msghdr *message, arrival *to)
     {
         to->receive_ns = 0;
+        to->counter_ns = 0;
+        to->interface = 0;
         to->unicast = 1;
         to->overflow = 0;
         memset(&to->local, 0, sizeof to->local);
@@ -51,22 +55,25 @@ cdef extern from *:
             if (c->cmsg_level == SOL_SOCKET) {
                 if (c->cmsg_type == STAMPING_NEW || (sizeof(long) == 8 &&
                         (c->cmsg_type == STAMPING_OLD || c->cmsg_type == STAMP_NS_OLD))) {
-                    int64_t stamp[2];
-                    memcpy(stamp, CMSG_DATA(c), sizeof stamp);
-                    if (stamp[0])
-                        to->receive_ns = stamp[0] * 1000000000LL + stamp[1];
+                    int64_t stamp[6] = { 0 };    /* seconds and ns: of the kernel, nothing, of the interface */
+                    size_t size = c->cmsg_len - CMSG_LEN(0);
+                    memcpy(stamp, CMSG_DATA(c), size < sizeof stamp ? size : sizeof stamp);
+                    to->receive_ns = stamp[0] ? stamp[0] * 1000000000LL + stamp[1] : to->receive_ns;
+                    to->counter_ns = stamp[4] * 1000000000LL + stamp[5];
                 } else if (c->cmsg_type == SO_RXQ_OVFL)
                     memcpy(&to->overflow, CMSG_DATA(c), sizeof to->overflow);
             } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
                 struct in_pktinfo info;
                 memcpy(&info, CMSG_DATA(c), sizeof info);
                 to->local.v4 = info.ipi_spec_dst;
+                to->interface = (uint32_t)info.ipi_ifindex;
                 /* The kernel names another address of its own where a broadcast or a group was asked. */
                 to->unicast = info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr;
             } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
                 struct in6_pktinfo info;
                 memcpy(&info, CMSG_DATA(c), sizeof info);
                 to->local.v6 = info.ipi6_addr;
+                to->interface = info.ipi6_ifindex;
                 to->unicast = info.ipi6_addr.s6_addr[0] != 0xff;
             }
         }
@@ -80,8 +87,9 @@ cdef extern from *:
         return sole && (client >> 24 == 127 ? asked == INADDR_LOOPBACK : asked == sole);
     }
 
-    /* Answer from the address that was asked, unless the kernel does so `itself`; with `stamp`, ask for its stamp. */
-    static inline size_t write_control(char *control, const arrival *from, int ipv6, int itself, int stamp)
+    /* Answer from the address that was asked, unless the kernel does so `itself`; with `stamp`, ask for a stamp of
+     * SOF_TIMESTAMPING_TX_SOFTWARE, _HARDWARE or both: the kernel gives its own where the interface gives none. */
+    static inline size_t write_control(char *control, const arrival *from, int ipv6, int itself, uint32_t stamp)
     {
         struct cmsghdr *c = (struct cmsghdr *)control;
         size_t used = 0;
@@ -102,13 +110,12 @@ cdef extern from *:
             used = CMSG_SPACE(sizeof info);
         }
         if (stamp) {
-            uint32_t flags = SOF_TIMESTAMPING_TX_SOFTWARE;
             c = (struct cmsghdr *)(control + used);
             c->cmsg_level = SOL_SOCKET;
             c->cmsg_type = STAMPING_OLD;
-            c->cmsg_len = CMSG_LEN(sizeof flags);
-            memcpy(CMSG_DATA(c), &flags, sizeof flags);
-            used += CMSG_SPACE(sizeof flags);
+            c->cmsg_len = CMSG_LEN(sizeof stamp);
+            memcpy(CMSG_DATA(c), &stamp, sizeof stamp);
+            used += CMSG_SPACE(sizeof stamp);
         }
         return used;
     }
@@ -136,7 +143,8 @@ cdef extern from *:
 
     static int stamp_socket(int fd)
     {
-        uint32_t flags = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+        uint32_t flags = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE
+            | SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE;
         int on = 1;
         if (setsockopt(fd, SOL_SOCKET, STAMPING_NEW, &flags, sizeof flags) == 0)
             return STAMPING_NEW;
@@ -179,6 +187,8 @@ cdef extern from *:
     enum: REQUEST_ROOM
     enum: CONTROL_ROOM
     enum: PENDING
+    enum: SOF_TIMESTAMPING_TX_HARDWARE
+    enum: SOF_TIMESTAMPING_TX_SOFTWARE
     enum: MSG_DONTWAIT
     enum: MSG_ERRQUEUE
     enum: MSG_TRUNC
@@ -202,6 +212,8 @@ cdef extern from *:
         int any
     ctypedef struct arrival:
         int64_t receive_ns
+        int64_t counter_ns
+        uint32_t interface
         int unicast
         uint32_t overflow
 
@@ -211,7 +223,7 @@ cdef extern from *:
     ssize_t send(int fd, const void *data, size_t size, int flags) noexcept nogil
     void read_control(msghdr *message, arrival *to) noexcept nogil
     int answers_itself(const arrival *source, const peer_address *peer, uint32_t sole) noexcept nogil
-    size_t write_control(char *control, const arrival *source, int ipv6, int itself, int stamp) noexcept nogil
+    size_t write_control(char *control, const arrival *source, int ipv6, int itself, uint32_t stamp) noexcept nogil
     void copy_local(uint8_t *to, const arrival *source) noexcept nogil
     void split_address(const peer_address *peer, int ipv6, uint64_t *high, uint64_t *low) noexcept nogil
     int set_receive_timeout(int fd, int ms)

@@ -192,8 +192,8 @@ cdef inline int examine(const uint8_t *data, size_t size, request *ask) noexcept
         return VERDICT_ANSWER
     if left & 3:
         return DROP_EXTENSION
-    # RFC 7822: a tail of 20 or 24 bytes is a MAC, anything longer starts with an extension field.  A field for
-    # network time security (RFC 8915) would be recognised in this loop, and its answer sealed where the MAC is.
+    # RFC 7822: a tail of 20 or 24 bytes is a MAC, anything longer starts with an extension field.  Network time
+    # security (RFC 8915) would note its fields here; docs/responder.md says how it goes on.
     while left > 24:
         if ask.version != 4:
             return DROP_EXTENSION

@@ -36,7 +36,8 @@ cdef extern from *:
         uint8_t family;              /* 4 or 6; 0 = the slot is not used */
         uint8_t running;
         uint8_t spare[6];
-        uint64_t room[19];
+        uint64_t hardware;           /* requests with a stamp of the network interface */
+        uint64_t room[18];
     } worker_counters;
 
     _Static_assert(sizeof(worker_counters) == 512, "the layout is public: 512 bytes");
@@ -59,3 +60,4 @@ cdef extern from *:
         int64_t error
         uint8_t family
         uint8_t running
+        uint64_t hardware

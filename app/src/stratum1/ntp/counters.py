@@ -26,7 +26,7 @@ ROW_SIZE = 64
 WAYS = 4
 
 _HEADER = struct.Struct("=IHHIIII qqQ dddd HBBb3x 160s")
-_BLOCK = struct.Struct("=Q 16Q 8Q 8Q 6Q qqq Qq BB")
+_BLOCK = struct.Struct("=Q 16Q 8Q 8Q 6Q qqq Qq BB6x Q")
 _ROW = struct.Struct("=QQqqqQIIHBBI")
 
 FLAG_IPV6 = 1
@@ -55,6 +55,7 @@ class WorkerCount:
     send_each_ns: int
     started: int
     error: int
+    hardware: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +256,12 @@ class CountersReader:
         workers = []
         for index in range(shape[0]):
             fields = _BLOCK.unpack_from(page, HEADER_SIZE + index * BLOCK_SIZE)
-            if not fields[-2]:
+            if not fields[44]:
                 continue
             workers.append(
                 WorkerCount(
-                    family=fields[-2],
-                    running=bool(fields[-1]),
+                    family=fields[44],
+                    running=bool(fields[45]),
                     turns=fields[0],
                     verdicts=fields[1:17],
                     versions=fields[17:25],
@@ -276,6 +277,7 @@ class CountersReader:
                     send_each_ns=fields[41],
                     started=fields[42],
                     error=fields[43],
+                    hardware=fields[46],
                 )
             )
         return Counters(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from stratum1.ntp.access import Policy
 from stratum1.ntp.counters import CountersPage
+from stratum1.ntp.hardware import NicTable
 from stratum1.ntp.listen import ListenError, open_family
 from stratum1.ntp.sockets import Worker
 from stratum1.settings.schema import Ntp
@@ -43,6 +44,7 @@ class Seat:
             thread=self.index,
             stamps=self.stamps,
             control_fd=crew.control_fd,
+            nics=crew.nics,
         )
         self.turns = -1
         self.turned = time.monotonic()
@@ -69,10 +71,12 @@ class Crew:
         precision: int,
         control_fd: int,
         say: Callable[[str], None],
+        nics: NicTable | None = None,
         *,
         known_port: bool,
     ) -> None:
         self._say = say
+        self.nics = nics
         self.ntp = ntp
         self.rules = rules
         self.precision = precision

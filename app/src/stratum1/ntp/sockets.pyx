@@ -16,7 +16,7 @@ from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 from stratum1.ntp.access cimport Policy, in_networks, policy
 from stratum1.ntp.ancillary cimport (
     BACKLOG, BATCH, CHUNK, CONTROL_ROOM, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_TRUNC, MSG_WAITFORONE, PENDING,
-    REQUEST_ROOM, answers_itself, arrival, copy_local, iovec, mmsghdr, msghdr, peer_address, read_control, recvmmsg, recvmsg,
+    REQUEST_ROOM, SOF_TIMESTAMPING_TX_HARDWARE, SOF_TIMESTAMPING_TX_SOFTWARE, answers_itself, arrival, copy_local, iovec, mmsghdr, msghdr, peer_address, read_control, recvmmsg, recvmsg,
     send, sendmmsg, set_receive_timeout, split_address, stamp_socket, steer_sockets, write_control
 )
 from stratum1.ntp.answer cimport (
@@ -25,6 +25,9 @@ from stratum1.ntp.answer cimport (
 )
 from stratum1.ntp.clients cimport WAYS, client_row, client_table
 from stratum1.ntp.counters cimport COUNTERS_BLOCK, worker_counters
+from stratum1.ntp.hardware cimport (
+    NicTable, nic_clock, nic_credible, nic_find, nic_kernel_ns, nic_received_ns, nic_table, nics_refresh
+)
 from stratum1.ntp.packet cimport (
     DROP_CONTROL, DROP_DESTINATION, DROP_SEND, DROP_SHORT, VERDICT_CONTROL, VERDICT_NAK, ntp_packet, wire64
 )
@@ -50,6 +53,7 @@ cdef struct awaited:
     uint64_t receive             # wire order, as in the packet; 0 = the slot is free
     int64_t read_ns              # the clock reading before the send
     uint16_t size
+    uint32_t interface           # that the answer leaves by
     int64_t *learn               # the delay that this one teaches, or NULL
     exchange *slot               # interleaved client, or NULL
 
@@ -70,6 +74,8 @@ cdef struct worker_state:
     worker_counters *count
     client_table clients
     serving state
+    const nic_table *nics_shared     # NULL = no interface stamps
+    nic_table nics
     awaited await_[PENDING]
     mmsghdr incoming[BATCH]
     mmsghdr outgoing[BATCH]
@@ -143,6 +149,8 @@ cdef int run_worker(worker_state *w) noexcept nogil:
         now_ns = read_clock(CLOCK_REALTIME)
         monotonic_ns = read_clock(CLOCK_MONOTONIC)
         serving_refresh(&w.state, rules, now_ns, monotonic_ns)
+        if w.nics_shared != NULL:
+            nics_refresh(w.nics_shared, &w.nics)
         answers = 0
         for i in range(got):
             verdict = take(w, rules, i, answers, now_ns, monotonic_ns)
@@ -181,6 +189,8 @@ cdef inline int take(
     if came.overflow != w.overflow and came.overflow:
         w.count.overflowed += <uint32_t>(came.overflow - w.overflow)
         w.overflow = came.overflow
+    if came.counter_ns != 0:
+        take_hardware_stamp(w, came, message.msg_len)
     if came.receive_ns == 0:
         came.receive_ns = now_ns
         w.count.unstamped += 1
@@ -206,6 +216,18 @@ cdef inline int take(
     elif verdict == VERDICT_CONTROL:
         return hand_over(w, rules, i, high, low, monotonic_ns)
     return verdict
+
+
+cdef void take_hardware_stamp(worker_state *w, arrival *came, uint32_t size) noexcept nogil:
+    """The interface's stamp in place of the kernel's, if it can be told in kernel time and is likely."""
+    cdef const nic_clock *nic = nic_find(&w.nics, came.interface)
+    cdef int64_t stamp
+    if nic == NULL:
+        return
+    stamp = nic_received_ns(nic, came.counter_ns, size, w.ipv6)
+    if nic_credible(stamp, came.receive_ns):
+        came.receive_ns = stamp
+        w.count.hardware += 1
 
 
 cdef int hand_over(
@@ -253,12 +275,15 @@ cdef inline void send_chunk(worker_state *w, const policy *rules, int first, int
     cdef int i, sent
     cdef int done = 0
     cdef bint sample
+    cdef uint32_t stamp
     cdef reply *out
     cdef msghdr *header
+    cdef arrival *came
     cdef int64_t read_ns
     cdef int64_t stamp_ns
     for i in range(first, first + many):
         out = &w.replies[i]
+        came = &w.arrivals[w.bound[i]]
         header = &w.outgoing[i].msg_hdr
         sample = False
         if w.stamps and i == first:
@@ -268,16 +293,19 @@ cdef inline void send_chunk(worker_state *w, const policy *rules, int first, int
         if sample:
             w.since_sample = 0
             w.samples += 1
+        stamp = 0
+        if w.stamps and (sample or out.saved != NULL):
+            stamp = SOF_TIMESTAMPING_TX_SOFTWARE
+            if w.nics.count and nic_find(&w.nics, came.interface) != NULL:
+                stamp |= SOF_TIMESTAMPING_TX_HARDWARE
+            expect_stamp(w, out, came.interface, sample, many > 1)
         header.msg_name = &w.peers[w.bound[i]]
         header.msg_namelen = w.incoming[w.bound[i]].msg_hdr.msg_namelen
         header.msg_controllen = write_control(
-            &w.outgoing_control[i][0], &w.arrivals[w.bound[i]], w.ipv6,
-            not w.ipv6 and answers_itself(&w.arrivals[w.bound[i]], &w.peers[w.bound[i]], rules.sole_v4),
-            w.stamps and (sample or out.saved != NULL),
+            &w.outgoing_control[i][0], came, w.ipv6,
+            not w.ipv6 and answers_itself(came, &w.peers[w.bound[i]], rules.sole_v4), stamp,
         )
         w.outgoing_iov[i].iov_len = out.size
-        if w.stamps and (sample or out.saved != NULL):
-            expect_stamp(w, out, sample, many > 1)
     read_ns = read_clock(CLOCK_REALTIME)
     stamp_ns = read_ns + (w.count.send_delay_ns if many == 1 else w.count.chunk_delay_ns)
     for i in range(first, first + many):
@@ -318,7 +346,9 @@ cdef inline void learn(int64_t *estimate, int64_t seen) noexcept nogil:
             estimate[0] = 0
 
 
-cdef void expect_stamp(worker_state *w, reply *out, bint sample, bint chunk) noexcept nogil:
+cdef void expect_stamp(
+    worker_state *w, reply *out, uint32_t interface, bint sample, bint chunk
+) noexcept nogil:
     cdef awaited *slot = &w.await_[w.next_awaited]
     w.next_awaited = (w.next_awaited + 1) % PENDING
     if slot.receive == 0:
@@ -326,6 +356,7 @@ cdef void expect_stamp(worker_state *w, reply *out, bint sample, bint chunk) noe
     slot.receive = (<ntp_packet *>out.bytes).receive
     slot.read_ns = 0
     slot.size = out.size
+    slot.interface = interface
     slot.learn = NULL
     if sample:
         slot.learn = &w.count.chunk_delay_ns if chunk else &w.count.send_delay_ns
@@ -341,6 +372,7 @@ cdef void collect_stamps(worker_state *w) noexcept nogil:
     cdef arrival came
     cdef awaited *slot
     cdef ssize_t size
+    cdef int64_t sent_ns
     cdef int i, _rounds
     for _rounds in range(PENDING):
         iov.iov_base = data
@@ -354,20 +386,35 @@ cdef void collect_stamps(worker_state *w) noexcept nogil:
         if size < 0:
             return
         read_control(&header, &came)
-        if came.receive_ns == 0 or header.msg_flags & MSG_TRUNC:
+        if header.msg_flags & MSG_TRUNC:
             continue
         for i in range(PENDING):
             slot = &w.await_[i]
             if slot.receive == 0 or size < slot.size:
                 continue
             if memcmp(data + size - slot.size + 32, &slot.receive, 8) == 0:
-                if slot.learn != NULL:
-                    learn(slot.learn, came.receive_ns - slot.read_ns)
-                if slot.slot != NULL:
-                    store_exchange(w, slot, came.receive_ns)
+                sent_ns = sent_at(w, slot, &came)
+                if sent_ns != 0 and slot.learn != NULL:
+                    learn(slot.learn, sent_ns - slot.read_ns)
+                if sent_ns != 0 and slot.slot != NULL:
+                    store_exchange(w, slot, sent_ns)
                 slot.receive = 0
                 w.awaiting -= 1
                 break
+
+
+cdef int64_t sent_at(worker_state *w, const awaited *slot, const arrival *came) noexcept nogil:
+    """When the answer left, by the interface's stamp if it is likely, else by the kernel's; 0 when neither tells."""
+    cdef const nic_clock *nic = NULL
+    cdef int64_t stamp
+    if came.counter_ns != 0:
+        nic = nic_find(&w.nics, slot.interface)
+    if nic != NULL:
+        stamp = nic_kernel_ns(nic, came.counter_ns)
+        # It leaves after the clock was read for it, and soon.
+        if stamp != 0 and nic_credible(slot.read_ns, stamp):
+            return stamp
+    return came.receive_ns
 
 
 cdef void store_exchange(worker_state *w, awaited *slot, int64_t transmit_ns) noexcept nogil:
@@ -397,7 +444,7 @@ cdef class Worker:
     """One answering thread's state; `run` is the thread.
 
     fd: a bound UDP socket with packet info, stamps and a receive timeout set; block and rows: this worker's parts of the
-    counters page; control_fd: where mode 6 is handed over, or -1.
+    counters page; control_fd: where mode 6 is handed over, or -1; nics: the NicTable of interfaces that stamp.
     """
 
     cdef worker_state *_w
@@ -407,16 +454,20 @@ cdef class Worker:
 
     def __cinit__(
         self, int fd, *, bint ipv6, rules, unsigned char[::1] block, unsigned char[::1] rows, int precision, int thread,
-        bint stamps=True, int control_fd=-1,
+        bint stamps=True, int control_fd=-1, nics=None,
     ):
         cdef Policy policy_object = rules
+        cdef NicTable table
         cdef Py_ssize_t count = len(rows) // sizeof(client_row)
         if len(block) != COUNTERS_BLOCK or count < WAYS or count & (count - 1):
             raise ValueError(f"a block of {len(block)} bytes and {count} rows do not fit a worker")
         self._w = <worker_state *>PyMem_Calloc(1, sizeof(worker_state))
         if self._w == NULL:
             raise MemoryError
-        self._keep = (block, rows)
+        self._keep = (block, rows, nics)
+        if nics is not None:
+            table = nics
+            self._w.nics_shared = &table.shared
         self._rules = rules
         self._retired = []
         self._w.fd = fd

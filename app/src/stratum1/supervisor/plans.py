@@ -59,7 +59,7 @@ class Plans:
         return [
             Child("gpsd", self.gpsd, environ, say, beats=False, key=self.gpsd_key),
             ours("timekeeper", *keeping_time, devices=("pps*",)),
-            ours("responder", *answering),
+            ours("responder", *answering, devices=("ptp*",)),
             ours("web", accounts.CAP_NET_BIND_SERVICE),
             ours("upstream", wanted=lambda: bool(self.settings.upstream.servers), arguments=self.upstream),
             ours("alarms", wanted=lambda: bool(self.settings.ways())),
