@@ -72,7 +72,7 @@ configure() {
 progress() {
 	awk -v count="$1" -v total="$2" '
 		{ gsub(/\033\[[0-9;]*m/, "") }
-		/^>>> / && $2 != "" && $4 != "" && !($2 in seen) {
+		/^>>> [^ ]/ && !($2 in seen) {
 			seen[$2] = 1
 			# What was begun before and not finished is counted, so it may be one more.
 			if (++count > total) total = count
@@ -100,7 +100,15 @@ build() {
 
 bill_of_materials() {
 	mkdir -p "$images"
-	buildroot show-info | "$buildroot/utils/generate-cyclonedx" > "$1"
+	info=$output/show-info.json
+	buildroot show-info > "$info" || die "Buildroot cannot tell what is in the image"
+	# Buildroot's tool wants the list of licences once, and keeps it in the download folder.
+	if ! "$buildroot/utils/generate-cyclonedx" --project-name stratum1 --project-version "$version" \
+		--in-file "$info" --out-file "$1.new" 2> "$output/sbom.log"; then
+		rm -f "$1.new"
+		die "no bill of materials: $(tail -n 1 "$output/sbom.log") (the list of licences belongs into $BR2_DL_DIR/cyclonedx/)"
+	fi
+	mv "$1.new" "$1"
 	say "bill of materials: $1"
 }
 

@@ -53,6 +53,7 @@ def test_progress_names_each_package_once_and_counts() -> None:
     assert function
     log = (
         "\033[7m>>> busybox 1.37.0 Extracting\033[27m\nnoise\n>>> busybox 1.37.0 Building\n>>> linux custom Building\n"
+        "\033[7m>>>   Finalizing target directory\033[27m\n"
     )
     result = subprocess.run(
         ["sh", "-c", function[0] + "progress 3 9"], input=log, capture_output=True, text=True, check=True

@@ -54,9 +54,8 @@ def _do(options: argparse.Namespace, paths: Paths) -> int:
             return _restart()
         case "status":
             standing = Slots.of(paths).standing()
-            print(
-                f"slot {standing.running} runs{', on trial' if standing.on_trial else ''}; {standing.default} starts;"
-            )
+            trial = ", on trial" if standing.on_trial else ""
+            print(f"slot {standing.running} runs{trial}, {standing.default} starts next")
             print(f"the other slot holds {standing.other_version or 'nothing'}")
         case "check":
             manifest = bundle.check(options.bundle, Slots.of(paths).key)
