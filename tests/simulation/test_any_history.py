@@ -57,8 +57,6 @@ def live(bench: Bench, events: list[tuple[object, ...]]) -> None:
                 bench.run(amount, extra_ns=int(str(more[0])))
             case "step":
                 bench.clock.step(amount)
-                # Nothing is known of the phase now: pulses that all lie alike would have to be believed.
-                bench.run(20)
             case "double edge":
                 for _ in range(amount):
                     bench.run(1)

@@ -84,3 +84,44 @@ def test_a_clock_stepped_by_someone_is_not_served() -> None:
     assert bench.run(30).state is State.LOCKED
     assert abs(bench.record.clock_ns[-1]) < 10_000
     assert bench.record.violations() == 0
+
+
+@pytest.mark.parametrize("step_ns", [700_000, -30_000_000, 3 * 10**9 + 123, -(10**11)])
+@pytest.mark.parametrize("wrong_s", [10, 40])
+def test_pulses_that_are_equally_wrong_after_a_step_are_not_believed(step_ns: int, wrong_s: int) -> None:
+    """The monotonic clock tells by how much the other was moved, so there is a phase to hold them against."""
+    bench = noisy(6)
+    bench.run(100)
+    bench.clock.step(step_ns)
+    assert bench.run(wrong_s, extra_ns=50_000_000).reason is Reason.CLOCK_STEPPED
+    assert not any(state.serves for state in bench.record.state[100:])
+    assert bench.run(20).state is State.LOCKED
+    assert abs(bench.record.served_ns[-1]) < 10_000
+    assert bench.record.violations() == 0
+
+
+def test_after_a_step_time_is_back_with_the_sixth_message() -> None:
+    bench = noisy(7)
+    bench.run(100)
+    bench.clock.step(-5_000_000)
+    assert bench.run(8).state is State.LOCKED
+    assert bench.record.violations() == 0
+
+
+def asleep(bench: Bench, seconds: int, error_ns: int) -> None:
+    """The machine sleeps: the monotonic clock stands still, the other is set from a poor clock on waking."""
+    bench.clock.step(seconds * 10**9 + error_ns)
+    bench.clock.second += seconds
+    bench.clock.error -= seconds * 10**13
+
+
+@pytest.mark.parametrize("error_ns", [0, 300_000_000, -420_000_000, 2_000_000])
+def test_after_a_sleep_time_is_claimed_only_when_pulses_and_messages_have_agreed_for_long(error_ns: int) -> None:
+    """It looks like a step by two hours, which the receiver then denies."""
+    bench = noisy(8)
+    bench.run(100)
+    asleep(bench, 7200, error_ns)
+    assert bench.run(500).state is State.UNSYNCHRONISED
+    assert bench.run(250).state is State.LOCKED
+    assert abs(bench.record.served_ns[-1]) < 10_000
+    assert bench.record.violations() == 0

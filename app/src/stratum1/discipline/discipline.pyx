@@ -27,6 +27,7 @@ cdef int64_t INSTANT_LIMIT = 1 << 62
 cdef int64_t PULSES_GONE = 3 * SECOND          # loss policy: no good pulse for longer than this
 cdef int64_t MESSAGES_GONE = 5 * SECOND
 cdef int64_t STEP_SEEN = 500000                # as TRACKING_STEP_NS: no slew moves realtime - monotonic so
+cdef int64_t SYSTEM_RIGHT = 400000000           # so far a clock that names the seconds may be off
 cdef int64_t BETWEEN = 5000000                 # a message farther than this from a whole second names none
 cdef int DISTRUST = 3                          # messages in a row that name another second
 cdef int CONVINCED = 600                       # until another second than the one served is believed
@@ -241,12 +242,14 @@ cdef class Discipline:
         before = tracker.settled
         told = self._labels.held and self._sawtooth.find(tracker.slot(stamp_ns, self._edges.rate), &late)
         stamp_ns -= llround(self._sawtooth.side * late)
-        outcome = tracker.pulse(stamp_ns, self._edges.rate, BELIEVE if self._serves() else BELIEVE_UNSERVED)
+        outcome = tracker.pulse(stamp_ns, self._edges.rate, BELIEVE if self._remembers() else BELIEVE_UNSERVED)
         if told and outcome == PULSE_TAKEN and before > 0:
             self._sawtooth.judge(late, -tracker.offset, tracker.foretold, tracker.latency.spread() ** 2)
         if outcome == PULSE_TAKEN and before == 0 and fabs(tracker.moved) > FIRST_PULSE_OFF and not self._by_system:
             self._labels.forget()       # they were judged by a first pulse that was none
-        if outcome == PULSE_BELIEVED and self._serves() and fabs(tracker.moved) > tracker.bound(0.0):
+        if outcome == PULSE_BELIEVED and not self._serves() and not self._by_system:
+            self._labels.forget()       # they were judged by the phase that was given up
+        elif outcome == PULSE_BELIEVED and self._serves() and fabs(tracker.moved) > tracker.bound(0.0):
             # What was served was wrong by more than was said.
             self._give_up(Reason.PULSE_OUTLIERS)
 
@@ -277,6 +280,10 @@ cdef class Discipline:
 
     cdef bint _serves(self):
         return self._state == LOCKED or self._state == HOLDOVER
+
+    cdef bint _remembers(self):
+        """Whether the phase is one that was served, if need be by the clock's reading before a step."""
+        return self._serves() or (self._state == UNSYNCHRONISED and self._given_up == Reason.CLOCK_STEPPED)
 
     cdef void _enter(self, int state, reason):
         if state != self._state:
@@ -322,7 +329,9 @@ cdef class Discipline:
             if self._second_known and self._labels.seconds != 0:
                 return Reason.LABELS_DISAGREE
             return Reason.SETTLING
-        if self._tracker.settled < SETTLED or self._tracker.bound(0.0) > min(SETTLED_BOUND, self._bound_limit_ns / 2.0):
+        if self._tracker.returned < RETURNED or self._tracker.settled < SETTLED:
+            return Reason.SETTLING
+        if self._tracker.bound(0.0) > min(SETTLED_BOUND, self._bound_limit_ns / 2.0):
             return Reason.SETTLING
         return None
 
@@ -385,12 +394,18 @@ cdef class Discipline:
             self._moved(jump, 0)
             self._leaps.take()
             return
-        # Someone else stepped the clock, or the machine slept: what was known of its offset is hearsay now.
-        # Another second than the one it leads to is still not lightly believed.
+        # Someone else stepped the clock, by just that much; or the machine slept, and then pulses will differ for long.
+        # Another second than the one it leads to is not lightly believed.
         self._moved(jump, jump)
         if self._serves():
             self._give_up(Reason.CLOCK_STEPPED)
-        self._restart()
+        if self._by_system and llabs(jump) > SYSTEM_RIGHT or self._tracker.settled < SETTLED:
+            self._restart()
+        else:
+            self._tracker.mistrust()
+            self._labels.forget()
+            if self._by_system:
+                self._labels.hold()
 
     cdef void _take_leap(self):
         """Once UTC has passed a leap that the kernel does not take, the offset takes it."""

@@ -38,6 +38,7 @@ cdef class Tracker:
     cdef double information             # what a pulse tells of the offset, 1/ns^2
 
     cdef void restart(self) noexcept
+    cdef void mistrust(self) noexcept
     cdef void shift(self, int64_t clock_ns, int64_t offset_ns) noexcept
     cdef void begin(self, int64_t stamp_ns, int64_t utc_ns, double frequency, double sigma) noexcept
     cdef int64_t slot(self, int64_t stamp_ns, int rate) noexcept

@@ -27,6 +27,8 @@ cdef double CALMING = 1e-3          # how fast the calm standard error may rise,
 cdef double TAILED = 1.1            # more standard errors where the noise has a tail: so has the error then
 cdef double LASTING = 12.0          # s: noise may hide what it has just shown, so doubt does not end at once
 cdef double WRENCHED = 500.0        # ns/s: no load pushes a crystal farther
+cdef double READING = 20e3          # ns: how far apart two clocks may have been read
+cdef double ASLEEP = 100.0          # ns/s: what a crystal's frequency does while a machine sleeps
 cdef int INFORMED = 300             # pulses
 cdef int FAMILIAR = 20              # pulses until loads can be told from the beginning itself
 
@@ -55,6 +57,13 @@ cdef class Tracker:
         self.rival_count = 0
         if self.last_good:
             self.last_good += clock_ns
+
+    cdef void mistrust(self) noexcept:
+        """The clock was moved by a known amount, or so it seems: good pulses have to bear it out."""
+        self.servo.widen(READING * READING, 0.0, ASLEEP * ASLEEP)
+        self.loads.forget()
+        self.holdover.interrupt()
+        self.returned = 0
 
     cdef void begin(self, int64_t stamp_ns, int64_t utc_ns, double frequency, double sigma) noexcept:
         """The first pulse: it sets the phase roughly, until the onset is complete."""
