@@ -22,6 +22,7 @@ from stratum1.paths import Paths
 from stratum1.supervisor.log import Log
 from stratum1.update.install import Progress, write_progress
 from stratum1.web import certificate
+from stratum1.web.tokens import Tokens
 
 PAGES = [path for path in ADDRESSES if path not in ("/system/support", "/system/update/progress")]
 
@@ -213,6 +214,7 @@ def test_axe_finds_nothing_and_a_phone_shows_it_all(
     Log(paths.log).write("responder: answers on port 123 " + "x" * 300)
     paths.tls_certificate.write_bytes(certificate.make("clock", ["2001:db8:1234:5678:ba27:ebff:fe12:3456"]))
     keyfile.add_key(paths.ntp_keys)
+    Tokens(paths.api_tokens).make("a program with a name as long as it may be, and no longer", "write")
     served.box.tls.port = 443
     # The policy would keep the checker out, as it should; the pages' own scripts are checked elsewhere.
     context = browser.new_context(viewport=PHONE, color_scheme=scheme, bypass_csp=True)

@@ -37,6 +37,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
             else:
                 try:
                     made = guard.tokens.make(form.name.data or "", form.scope.data or "")
+                    form.name.data = ""
                 except ValueError as error:
                     form.name.errors = [str(error)]
                 except OSError as error:
