@@ -62,6 +62,21 @@ def test_device_and_sky() -> None:
     assert json.loads(json.dumps(told.as_dict()))["satellites"][1]["elevation_deg"] is None
 
 
+def test_of_two_receivers_the_first_one_is_shown() -> None:
+    other = {**DEVICE, "path": "/dev/ttyACM0", "driver": "MTK-3301"}
+    packet = {
+        "active": 2,
+        "tpv": [{"device": "/dev/gps0", "mode": 3}, {"device": "/dev/ttyACM0", "mode": 1}],
+        "sky": [
+            {"device": "/dev/gps0", "satellites": SATELLITES},
+            {"device": "/dev/ttyACM0", "satellites": SATELLITES[:1]},
+        ],
+    }
+    with fake_gpsd([DEVICE, other], packet) as port:
+        told = poll(port)
+    assert (told.path, told.fix_mode, len(told.satellites)) == ("/dev/gps0", 3, 3)
+
+
 def test_a_receiver_that_has_not_spoken_is_no_error() -> None:
     with fake_gpsd([DEVICE], {"active": 1, "tpv": [], "sky": []}) as port:
         told = poll(port)

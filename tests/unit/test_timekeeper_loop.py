@@ -132,8 +132,11 @@ class Stream:
         self.wants_write = wants_write
         self.closed = False
 
-    def fileno(self) -> int | None:
-        return self.fd
+    def readers(self) -> list[int]:
+        return [] if self.fd is None else [self.fd]
+
+    def writers(self) -> list[int]:
+        return self.readers() if self.wants_write else []
 
     def receive(self, now_ns: int) -> Iterable[Event]:
         events, self.events = self.events, []

@@ -36,9 +36,7 @@ def recognise(message: Message, wishes: Wishes) -> Known | None:
 
 
 def _orders() -> tuple[Order, ...]:
-    pulse = struct.pack(
-        "<IIBbBBf", _PERIOD_US, _PULSE_US, _ONLY_WITH_FIX, _RISING, _UTC, _GPS_MAINLY, 0.0
-    )  # CFG-TP
+    pulse = struct.pack("<IIBbBBf", _PERIOD_US, _PULSE_US, _ONLY_WITH_FIX, _RISING, _UTC, _GPS_MAINLY, 0.0)  # CFG-TP
     rates = [_order("rate", Ubx(0x06, 0x01, struct.pack("<BBH", _NMEA, id_, n), casic=True)) for id_, n in _SENTENCES]
     return (
         _order("pulse on the UTC second, only with a fix", Ubx(0x06, 0x03, pulse, casic=True)),

@@ -71,7 +71,7 @@ class Device:
     @property
     def port(self) -> str:
         """For a person: "ttyAMA0 38400", "ttyACM0"."""
-        return f"{self.path.rpartition('/')[2][:16]} {self.baud or ''}".strip()
+        return f"{self.path.removeprefix('/dev/')[-16:]} {self.baud or ''}".strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ once a second besides: connecting, connecting again and "nothing comes any more"
 from __future__ import annotations
 
 import errno
+import json
 import os
 import socket
 
@@ -18,7 +19,7 @@ from stratum1.timescale import NS_PER_MS, NS_PER_S
 from stratum1.tracking import Reason
 
 # "pps" brings TOFF, "timing" sor and rtime in each TPV, "raw" what reports.py gets from dialects.py.
-_WATCH = b'?WATCH={"enable":true,"json":true,"raw":1,"pps":true,"timing":true};\n'
+_WATCH = {"enable": True, "json": True, "raw": 1, "pps": True, "timing": True}
 _WHICH = b"?DEVICES;\n"
 
 _READ_BYTES = 16_384
@@ -44,11 +45,16 @@ class GpsdStream:
         host: str = "127.0.0.1",
         port: int = 2947,
         known_past_ns: int = RELEASED_NS,
+        device: str = "",
     ) -> None:
+        """`device`: the one receiver to hear of; empty: whatever gpsd has."""
+        self._device = device
+        wanted = {**_WATCH, "device": device} if device else _WATCH
+        self._watch = f"?WATCH={json.dumps(wanted, separators=(',', ':'))};\n".encode()
         self._address = (host, port)
         self._known_past_ns = known_past_ns
         self._utc = UtcWatch()
-        self._interpreter = Interpreter(known_past_ns, self._utc)
+        self._interpreter = Interpreter(known_past_ns, self._utc, device)
         self._socket: socket.socket | None = None
         self._connected = False
         self._to_send = b""
@@ -113,10 +119,10 @@ class GpsdStream:
             return
         self._attempt_ns = now_ns
         self._utc.reconnected()
-        self._interpreter = Interpreter(self._known_past_ns, self._utc)
+        self._interpreter = Interpreter(self._known_past_ns, self._utc, self._device)
         self._buffer.clear()
         self._skipping = False
-        self._to_send = _WATCH
+        self._to_send = self._watch
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         code = self._socket.connect_ex(self._address)

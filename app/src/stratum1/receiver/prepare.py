@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Before gpsd reads a receiver: find its speed, learn what it is, set it up, and say so.
 
-`stratum1 receiver DEVICE .. [-- PROGRAM ..]` does that and then becomes PROGRAM (gpsd) with the device found, so that
+`stratum1 receiver DEVICE .. [-- PROGRAM ..]` does that and then becomes PROGRAM (gpsd) with what was found, so that
 who starts gpsd starts this instead.  Whatever cannot be done is said and is no reason to stop: gpsd finds most
 receivers by itself, on the first device.
 """
@@ -130,7 +130,7 @@ def main(argv: list[str]) -> int:
         "--constellations", type=_names, default=(), metavar="NAMES", help="as in receiver.constellations"
     )
     parser.add_argument("devices", type=Path, nargs="+", metavar="DEVICE")
-    parser.epilog = "After -- : what to become afterwards, with its arguments; the device found is added to them."
+    parser.epilog = "After -- : what to become afterwards, with its arguments; the devices found are added to them."
     cut = argv.index("--") if "--" in argv else len(argv)
     options, program = parser.parse_args(argv[:cut]), argv[cut + 1 :]
     memory = load(options.memory) if options.memory else Memory()
@@ -149,9 +149,9 @@ def main(argv: list[str]) -> int:
         os.write(answer, found.text().encode("ascii") + b"\n")
         os.close(answer)
     if program:
-        device = found.found[0].device if found.found else str(options.devices[0])
+        devices = [one.device for one in found.found] or [str(options.devices[0])]
         try:
-            os.execvp(program[0], [*program, device])
+            os.execvp(program[0], [*program, *devices])
         except OSError as error:
             print(f"receiver: {program[0]}: {error.strerror}", file=sys.stderr)
             return 2

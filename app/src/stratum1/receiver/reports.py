@@ -58,8 +58,9 @@ _DECIMAL = re.compile(r"(\d{1,12})(?:\.(\d{1,18}))?", re.ASCII)
 class Interpreter:
     """Turns one gpsd's reports into events.  Whatever the line holds, nothing is raised."""
 
-    def __init__(self, known_past_ns: int = RELEASED_NS, utc: UtcWatch | None = None) -> None:
-        """`utc`: what was learned of the receiver over an earlier connection."""
+    def __init__(self, known_past_ns: int = RELEASED_NS, utc: UtcWatch | None = None, only: str = "") -> None:
+        """`utc`: what was learned of the receiver over an earlier connection; `only`: the path of the only one heard."""
+        self._only = only
         self.known_past_ns = known_past_ns
         self.heard = 0
         """How many reports were about the receiver's own messages."""
@@ -88,6 +89,8 @@ class Interpreter:
             return []
         if not isinstance(report, dict):
             return []
+        if self._only and report.get("device", report.get("path", self._only)) != self._only:
+            return []
         if report.get("class") in ("TPV", "SKY", "TOFF"):
             self.heard += 1
         match report.get("class"):
@@ -102,6 +105,7 @@ class Interpreter:
             case "DEVICES":
                 devices = report.get("devices")
                 rows = [row for row in devices if isinstance(row, dict)] if isinstance(devices, list) else []
+                rows = [row for row in rows if not self._only or row.get("path") == self._only]
                 if not rows:
                     self._forget()
                     return [Gone(Reason.NO_RECEIVER, "gpsd has no receiver")]

@@ -119,6 +119,7 @@ def _status(release: str, devices: object, packet: dict[str, Any]) -> ReceiverSt
     rows = _rows(devices)
     # A device without "activated" is one that gpsd knows and cannot read.
     device = next((row for row in rows if row.get("activated")), rows[0] if rows else {})
+    packet = {**packet, **{key: _of(device, packet.get(key)) for key in ("tpv", "sky")}}
     satellites = _satellites(packet)
     mode = _fix_mode(packet)
     if not rows:
@@ -189,6 +190,12 @@ def _satellite(row: dict[str, Any]) -> Satellite:
         cn0_dbhz=_float(row.get("ss")) or 0.0,
         used=row.get("used") is True,
     )
+
+
+def _of(device: dict[str, Any], reports: object) -> list[dict[str, Any]]:
+    """Those about `device`, where gpsd has several."""
+    rows = _rows(reports)
+    return [row for row in rows if row.get("device", device.get("path")) == device.get("path")] or rows
 
 
 def _rows(value: object) -> list[dict[str, Any]]:

@@ -38,11 +38,10 @@ _FROM_ESTIMATE = [field.name for field in dataclasses.fields(Estimate)]
 
 
 class Messages(Protocol):
-    """A receiver's stream; receiver.gpsd.GpsdStream is one."""
+    """A receiver's stream; receiver.several.Receivers is one."""
 
-    @property
-    def wants_write(self) -> bool: ...
-    def fileno(self) -> int | None: ...
+    def readers(self) -> list[int]: ...
+    def writers(self) -> list[int]: ...
     def receive(self, now_ns: int) -> Iterable[Event]: ...
     def close(self) -> None: ...
 
@@ -118,10 +117,9 @@ class Timekeeper:
         """Sleep until the next turn has something to do; a signal ends it too."""
         readers = self.pulses.readers()
         writers: list[int] = []
-        if self.messages is not None and (fd := self.messages.fileno()) is not None:
-            readers.append(fd)
-            if self.messages.wants_write:
-                writers.append(fd)
+        if self.messages is not None:
+            readers += self.messages.readers()
+            writers += self.messages.writers()
         self._clock.wait(readers, writers, timeout_ns)
 
     def listen_to(self, messages: Messages | None) -> None:

@@ -50,18 +50,23 @@ def config_of(settings: Settings, steers: bool) -> Config:
     )
 
 
-def messages_of(settings: Settings, drift: StoredDrift | None) -> Messages | None:
+def messages_of(settings: Settings, drift: StoredDrift | None, paths: Paths) -> Messages | None:
     """The stream that labels the seconds, or None when the system clock does."""
     if settings.timekeeper.labels == "system":
         return None
     # Loaded here alone: who labels by the system clock needs no sockets.
+    from stratum1.receiver import memory
     from stratum1.receiver.gpsd import GpsdStream
+    from stratum1.receiver.several import Receivers
     from stratum1.receiver.utc import RELEASED_NS
 
     known_past_ns = RELEASED_NS if drift is None else max(RELEASED_NS, drift.saved_ns)
     if settings.receiver.not_before:
         known_past_ns = max(known_past_ns, parse_iso_utc(settings.receiver.not_before + "T00:00:00Z"))
-    return GpsdStream("127.0.0.1", settings.receiver.gpsd_port, known_past_ns)
+    return Receivers(
+        lambda device: GpsdStream("127.0.0.1", settings.receiver.gpsd_port, known_past_ns, device),
+        lambda: [found.device for found in memory.load(paths.receiver_answer).found],
+    )
 
 
 def leave_of(settings: Settings) -> SpoofingEvidence:
@@ -97,7 +102,7 @@ class Process:
             clock,
             self._discipline,
             self._pulses(),
-            messages_of(self._settings, self._drift),
+            messages_of(self._settings, self._drift, paths),
             _page(paths),
             drift=self._drift,
             save=lambda drift: store.save(paths.stored_drift, drift),
@@ -138,7 +143,7 @@ class Process:
             old.receiver.gpsd_port,
             old.receiver.not_before,
         ):
-            self._keeper.listen_to(messages_of(settings, self._drift))
+            self._keeper.listen_to(messages_of(settings, self._drift, self._paths))
         return True
 
     def _load(self) -> Settings:
