@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from responding import NOW, NS, Server, snapshot
+from responding import NOW, NS, Server, snapshot, utc
 
+from stratum1 import upstream
 from stratum1.ntp.control import (
     BAD_ASSOCIATION,
     BAD_NAME,
@@ -22,8 +23,9 @@ from stratum1.ntp.control import (
     reach,
 )
 from stratum1.ntp.counters import Client
+from stratum1.ntp.peers import lfp
 from stratum1.ntp.verdicts import Verdict
-from stratum1.tracking import State
+from stratum1.tracking import Leap, State
 
 HEADER = struct.Struct(">BBHHHHH")
 
@@ -106,6 +108,65 @@ def test_associations_and_their_tally() -> None:
     assert struct.unpack(">HHHH", packet[12:20]) == (1, 0x9700, 2, 0x8400) or packet[14] == 0x97
     assert Asked().ask(2, association=9) == f"error {BAD_ASSOCIATION}"
     assert Asked(state=State.HOLDOVER).raw(1)[0][14] & 7 == 0, "nothing is selected without pulses"
+
+
+UPSTREAM = (
+    upstream.Server(
+        "ntp1.example.org",
+        address="192.0.2.1",
+        tally=upstream.Tally.CANDIDATE,
+        stratum=2,
+        refid="198.51.100.7",
+        leap=0,
+        reach=0o375,
+        poll_s=128,
+        heard_ns=995 * NS,
+        offset_ns=-1_500_000,
+        delay_ns=12_000_000,
+        jitter_ns=30_000,
+        distance_ns=8_000_000,
+    ),
+    upstream.Server("ntp2.example.org", tally=upstream.Tally.FALSETICKER, address="2001:db8::1", reach=1, stratum=1),
+    upstream.Server("ntp3.example.org", problem="does not answer"),
+)
+
+
+def test_upstream_servers_are_associations_that_are_never_followed() -> None:
+    asked = Asked()
+    asked.world = replace(asked.world, upstream=UPSTREAM, monotonic_ns=1000 * NS)
+    rows = struct.unpack(">10H", asked.raw(1)[0][12:32])
+    assert rows[4:] == (3, 0x9400, 4, 0x9100, 5, 0x8000)
+    said = asked.ask(2, "srcadr,srchost,stratum,refid,reach,hpoll,offset,delay,jitter,dispersion,rec", association=3)
+    assert said.strip() == (
+        'srcadr=192.0.2.1, srchost="ntp1.example.org", stratum=2, refid=198.51.100.7, reach=0xfd, hpoll=7, '
+        f"offset=-1.500000, delay=12.000000, jitter=0.030000, dispersion=8.000000, rec={lfp(NOW - 5 * NS)}"
+    )
+    assert asked.ask(2, "stratum,refid,rec,srcadr", association=5).split() == [
+        *("stratum=16,", "refid=INIT,", "rec=0x00000000.00000000,", "srcadr=0.0.0.0")
+    ]
+    assert asked.ask(2, association=6) == f"error {BAD_ASSOCIATION}"
+    assert asked.ask(4, association=3) == f"error {BAD_ASSOCIATION}"
+    assert asked.ask(2, "peer") == "peer=1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("at", "expire"),
+    [
+        (utc(2026, 11, 22), "202701010000"),
+        (utc(2026, 6, 30, 23, 59, 59), "202607010000"),
+        (utc(2026, 7, 1), "202701010000"),
+    ],
+)
+def test_tai_is_known_until_the_next_date_of_leap_seconds(at: int, expire: str) -> None:
+    asked = Asked(tai_offset=37)
+    asked.world = replace(asked.world, now_ns=at)
+    assert asked.ask(2, "tai,expire").split() == ["tai=37,", f"expire={expire}"]
+    asked.world = replace(asked.world, serving=False)
+    assert asked.ask(2, "tai,expire").split() == ["tai=37"]
+
+
+def test_an_announced_leap_second_has_its_date() -> None:
+    assert Asked(leap=Leap.INSERT, leap_at_ns=utc(2027, 1, 1)).ask(2, "leapsec").strip() == "leapsec=202701010000"
 
 
 def test_the_client_list_needs_a_nonce_of_the_same_address() -> None:

@@ -14,7 +14,9 @@ import pytest
 from namespace import Namespace, peer
 from process import Process
 
+from stratum1 import upstream
 from stratum1.ntp.counters import CountersReader
+from stratum1.paths import Paths
 from stratum1.tracking import State
 
 
@@ -118,10 +120,33 @@ def test_ntpq_shows_the_pulses_and_the_messages(site: Site) -> None:
     assert site.run("ntpsec.ntpq", "-pn", "127.0.0.1").splitlines()[2].startswith(" PPS(0)")
 
 
+def test_ntpq_shows_upstream_servers_below_our_own_clocks(site: Site) -> None:
+    server = upstream.Server(
+        "192.0.2.1",
+        address="192.0.2.1",
+        tally=upstream.Tally.FALSETICKER,
+        stratum=1,
+        refid="GPS",
+        reach=0o377,
+        heard_ns=time.monotonic_ns() - 20 * 10**9,
+        offset_ns=40_000_000,
+        delay_ns=12_000_000,
+    )
+    folder = site.process.run
+    paths = Paths(root=folder, run=folder, data=folder)
+    upstream.write(paths, upstream.Upstream(servers=(server,), monotonic_ns=time.monotonic_ns()))
+    try:
+        rows = site.run("ntpsec.ntpq", "-pn", "127.0.0.1").splitlines()
+        assert rows[2].startswith("oPPS(0)")
+        assert re.match(r"x192\.0\.2\.1 +\.GPS\. +1 u +\d+ +64 +377 +12\.0000 +40\.0000", rows[4]), rows
+    finally:
+        paths.upstream_status.unlink()
+
+
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        ("rv", r"leap=00, stratum=1, precision=-\d+.*refid=PPS.*tai=37"),
+        ("rv", r"leap=00, stratum=1, precision=-\d+.*refid=PPS.*tai=37.*expire=\d{8}0000"),
         ("rv 1", r"sel_pps\.peer.*srchost=\"PPS\(0\)\".*filtoffset ?="),
         ("rv 2", r"sel_candidate.*refid=GPS"),
         ("cv 1", r"device=\"/dev/pps0\""),

@@ -44,6 +44,7 @@ from stratum1.tracking import TrackingReader
 
 if TYPE_CHECKING:
     from stratum1.ntp.auth import Keys
+    from stratum1.upstream import Server
 
 LOOK_S = 60.0
 """The machine's addresses are looked at this often even when the kernel told of no change."""
@@ -155,7 +156,18 @@ class Responder:
             clients=counters.recent,
             kernel=kernel_variables,
             precision=self.precision,
+            monotonic_ns=time.monotonic_ns(),
+            upstream=self.upstream(),
         )
+
+    def upstream(self) -> tuple[Server, ...]:
+        """The servers asked besides, which nearly nobody has: what reads of them is loaded when there are some."""
+        if not self.paths.upstream_status.exists():
+            return ()
+        from stratum1.upstream import read
+
+        news = read(self.paths)
+        return news.servers if news else ()
 
     def answer_questions(self) -> None:
         """All mode 6 requests that wait, each from the address that was asked."""

@@ -10,15 +10,22 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stratum1 import __version__
+from stratum1.ntp import peers
 from stratum1.ntp.counters import Client, Counters
+from stratum1.ntp.peers import lfp, milliseconds
 from stratum1.ntp.verdicts import Verdict
-from stratum1.timescale import NS_PER_S, ntp_timestamp
+from stratum1.timescale import NS_PER_S, iso_utc, parse_iso_utc
 from stratum1.tracking import Leap, Snapshot, State
+
+if TYPE_CHECKING:
+    from stratum1.upstream import Server
 
 FRAGMENT = 468
 """Most bytes of data in one packet (RFC 9327 section 2)."""
@@ -36,8 +43,8 @@ WRITES = frozenset({3, 5, 6, 8, 9, 11, 31})
 
 BAD_PERMISSION, BAD_FORMAT, BAD_OPERATION, BAD_ASSOCIATION, BAD_NAME, BAD_VALUE = 1, 2, 3, 4, 5, 6
 
-PPS, MESSAGES = 1, 2
-"""The associations: the pulses, and the receiver's messages that number them."""
+PPS, MESSAGES, UPSTREAM = 1, 2, 3
+"""The associations: the pulses, the receiver's messages that number them, and from UPSTREAM on the servers asked."""
 
 SELECTED_PPS, SELECTED_CANDIDATE, REJECTED = 7, 4, 0
 
@@ -63,16 +70,9 @@ class World:
     clients: Callable[[], list[Client]]
     kernel: Callable[[], Mapping[str, str]]
     precision: int
-
-
-def lfp(ns: int) -> str:
-    """An NTP timestamp as ntpq reads it; zero for never."""
-    stamp = ntp_timestamp(ns) if ns else 0
-    return f"0x{stamp >> 32:08x}.{stamp & 0xFFFFFFFF:08x}"
-
-
-def _ms(ns: float) -> str:
-    return f"{ns / 1e6:.6f}"
+    monotonic_ns: int = 0
+    """CLOCK_MONOTONIC at `now_ns`."""
+    upstream: tuple[Server, ...] = ()
 
 
 def reach(last_ns: int, accepted: int, now_ns: int) -> int:
@@ -120,7 +120,8 @@ class Control:
         if operation not in (READ_STATUS, READ_VARIABLES, READ_CLOCK):
             raise RefusedError(BAD_OPERATION)
         if operation == READ_STATUS and association == 0:
-            rows = [(PPS, association_status(PPS, world)), (MESSAGES, association_status(MESSAGES, world))]
+            numbers = [PPS, MESSAGES, *range(UPSTREAM, UPSTREAM + len(world.upstream))]
+            rows = [(number, association_status(number, world)) for number in numbers]
             return system_status(world), b"".join(struct.pack(">HH", *row) for row in rows)
         if operation == READ_CLOCK:
             if association not in (0, PPS, MESSAGES):
@@ -131,7 +132,7 @@ class Control:
             if data:
                 variables |= {**world.kernel(), **statistics(world, self._requests)}
             return system_status(world), _list(_select(variables, data))
-        if association not in (PPS, MESSAGES):
+        if not PPS <= association < UPSTREAM + len(world.upstream):
             raise RefusedError(BAD_ASSOCIATION)
         return association_status(association, world), _list(_select(association_variables(association, world), data))
 
@@ -211,6 +212,17 @@ def _select(variables: Mapping[str, str], data: bytes) -> Mapping[str, str]:
     return found
 
 
+def minutes(ns: int) -> str:
+    """A date as ntpd tells those of leap seconds: 201701010000."""
+    return re.sub(r"[-T:]", "", iso_utc(ns))[:12]
+
+
+def half_year_end(ns: int) -> int:
+    """The next end of June or December: until then TAI - UTC cannot become another."""
+    year, month = int(iso_utc(ns)[:4]), int(iso_utc(ns)[5:7])
+    return parse_iso_utc(f"{year}-07-01T00:00:00Z" if month < 7 else f"{year + 1}-01-01T00:00:00Z")
+
+
 def _leap(world: World) -> int:
     said = world.snapshot
     return 3 if said is None or not world.serving else int(said.leap)
@@ -239,6 +251,8 @@ def _reach(association: int, world: World) -> int:
 
 def association_status(association: int, world: World) -> int:
     """The peer status word: configured, reachable, selection (RFC 9327 section 3.2)."""
+    if association >= UPSTREAM:
+        return peers.status(world.upstream[association - UPSTREAM])
     reachable = 0x10 if _reach(association, world) else 0
     return (0x80 | reachable | _selection(association, world)) << 8
 
@@ -260,25 +274,27 @@ def system_variables(world: World) -> dict[str, str]:
         "leap": f"{_leap(world):02b}",
         "stratum": str(said.stratum if world.serving else 16),
         "precision": str(world.precision),
-        "rootdelay": _ms(said.root_delay_ns),
-        "rootdisp": _ms(world.bound_ns) if world.serving else "1000.000000",
-        "rootdist": _ms(world.bound_ns + said.root_delay_ns / 2) if world.serving else "1000.000000",
+        "rootdelay": milliseconds(said.root_delay_ns),
+        "rootdisp": milliseconds(world.bound_ns) if world.serving else "1000.000000",
+        "rootdist": milliseconds(world.bound_ns + said.root_delay_ns / 2) if world.serving else "1000.000000",
         "refid": _refid(said.refid) if world.serving else "INIT",
         "reftime": lfp(said.reference_ns),
         "clock": lfp(world.now_ns),
         "peer": str(PPS if _selection(PPS, world) else 0),
         "tc": "4",
         "mintc": "0",
-        "offset": _ms(said.offset_ns),
+        "offset": milliseconds(said.offset_ns),
         "frequency": f"{said.frequency * 1e6:.6f}",
-        "sys_jitter": _ms(said.jitter_ns),
-        "clk_jitter": _ms(said.jitter_ns),
+        "sys_jitter": milliseconds(said.jitter_ns),
+        "clk_jitter": milliseconds(said.jitter_ns),
         "clk_wander": f"{said.bound_rate * 1e6:.6f}",
     }
     if said.tai_offset:
         variables["tai"] = str(said.tai_offset)
+        if world.serving and said.utc_valid:
+            variables["expire"] = minutes(half_year_end(world.now_ns))
     if said.leap in (Leap.INSERT, Leap.DELETE) and said.leap_at_ns:
-        variables["leapsec"] = lfp(said.leap_at_ns)
+        variables["leapsec"] = minutes(said.leap_at_ns)
     return variables
 
 
@@ -320,6 +336,8 @@ def statistics(world: World, requests: int) -> dict[str, str]:
 
 def association_variables(association: int, world: World) -> dict[str, str]:
     """The variables of one reference clock; the messages' clock tells its delay after the pulse as its offset."""
+    if association >= UPSTREAM:
+        return peers.variables(world.upstream[association - UPSTREAM], world.now_ns, world.monotonic_ns)
     said = world.snapshot or Snapshot()
     pulses = association == PPS
     last = said.last_pulse_ns + said.correction_ns if said.last_pulse_ns else 0
@@ -349,13 +367,13 @@ def association_variables(association: int, world: World) -> dict[str, str]:
         "headway": "0",
         "flash": "0x0" if _selection(association, world) else "0x400",
         "keyid": "0",
-        "offset": _ms(offset),
+        "offset": milliseconds(offset),
         "delay": "0.000000",
-        "dispersion": _ms(world.bound_ns) if world.serving else "16000.000000",
-        "jitter": _ms(jitter),
+        "dispersion": milliseconds(world.bound_ns) if world.serving else "16000.000000",
+        "jitter": milliseconds(jitter),
         # The last eight samples; the discipline keeps a filter of its own, so they are all the present one.
         "filtdelay": " ".join(["0.00"] * 8),
-        "filtoffset": " ".join([_ms(offset)] * 8),
+        "filtoffset": " ".join([milliseconds(offset)] * 8),
         "filtdisp": " ".join(["0.00"] * 8),
     }
 
