@@ -205,8 +205,11 @@ def test_a_receiver_that_takes_no_orders_is_used_as_it_is() -> None:
     assert "used as it is" in result.text()
 
 
-messages = st.builds(Ubx, st.integers(0, 255), st.integers(0, 255), st.binary(max_size=100)) | st.builds(
-    Sentence, st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,.-", max_size=60)
+byte = st.integers(0, 255)
+messages = (
+    st.builds(Ubx, byte, byte, st.binary(max_size=100))
+    | st.builds(Ubx, byte, byte, st.lists(st.binary(min_size=4, max_size=4), max_size=25).map(b"".join), st.just(True))
+    | st.builds(Sentence, st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,.-", max_size=60))
 )
 
 

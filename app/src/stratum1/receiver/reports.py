@@ -59,7 +59,7 @@ class Interpreter:
     """Turns one gpsd's reports into events.  Whatever the line holds, nothing is raised."""
 
     def __init__(self, known_past_ns: int = RELEASED_NS, utc: UtcWatch | None = None, only: str = "") -> None:
-        """`utc`: what was learned of the receiver over an earlier connection; `only`: the path of the only one heard."""
+        """`utc`: what was learned of the receiver over an earlier connection; `only`: the path of the one to hear."""
         self._only = only
         self.known_past_ns = known_past_ns
         self.heard = 0
