@@ -7,7 +7,7 @@ TESTS ?= tests
 VM := tests/system/vm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run lint test peers emulate system-test bench-footprint bench-discipline bench-responder soak fuzz \
+.PHONY: help setup run lint test peers emulate system-test bench-footprint bench-discipline bench-responder bench-page soak fuzz \
 	image flash bundle pi-boot image-qemu menuconfig savedefconfig legal-info sbom screens clean
 
 help: ## list the targets
@@ -49,6 +49,10 @@ bench-discipline: ## how near to true time the discipline keeps simulated crysta
 bench-responder: peers ## answers per second and core beside other servers -> build/bench/responder.json
 	@scripts/setup.sh test
 	@$(BIN)/python bench/responder.py
+
+bench-page: ## what the page costs, and whether time notices 50 pages a second -> build/bench/page.json
+	@scripts/setup.sh test
+	@$(BIN)/python bench/page.py
 
 soak: ## the responder at half load for an hour: memory, lost answers, stamps
 	@scripts/setup.sh test

@@ -11,9 +11,7 @@ import platform
 import re
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +82,8 @@ def _first_line(path: Path) -> str:
 
 def about(paths: Paths) -> dict[str, Any]:
     """Versions and the machine."""
+    from importlib.metadata import PackageNotFoundError, version
+
     libraries: dict[str, str | None] = {}
     for name in LIBRARIES:
         try:
@@ -150,6 +150,8 @@ def contents(box: Box) -> Iterator[tuple[str, bytes]]:
 
 
 def bundle(box: Box) -> bytes:
+    import zipfile
+
     secrets = secrets_of(box.paths, box.settings)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

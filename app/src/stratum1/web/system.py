@@ -10,8 +10,6 @@ from flask import Blueprint, redirect, render_template, session, url_for
 import stratum1
 from stratum1 import orders
 from stratum1.timescale import NS_PER_S
-from stratum1.update import UpdateError
-from stratum1.update.slots import Slots
 from stratum1.web import selftest
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
@@ -31,6 +29,9 @@ DOORS = (
 
 
 def facts(box: Box) -> list[tuple[str, str]]:
+    from stratum1.update import UpdateError
+    from stratum1.update.slots import Slots
+
     known = about(box.paths)
     try:
         slots: Slots | None = Slots.of(box.paths)

@@ -3,6 +3,7 @@
 
 Pieces, because a whole bundle would have to lie in memory or in RAM's own file system before the page saw any of it;
 so it goes straight to the data partition, the browser knows how far it is, and what was cut off goes on.
+Imports are in the functions: once in a lifetime, and a megabyte and a half.
 """
 
 from __future__ import annotations
@@ -13,12 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
-from flask_wtf.csrf import validate_csrf
-from wtforms import ValidationError
 
-from stratum1.update import UpdateError, bundle
-from stratum1.update.install import read_progress
-from stratum1.update.slots import Slots
 from stratum1.web.api import problem
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
@@ -57,6 +53,8 @@ class Upload:
             return 0
 
     def _begin(self, total: int) -> None:
+        from stratum1.update import UpdateError
+
         if not 0 < total <= LARGEST:
             raise UpdateError(f"{total} bytes are no update: want at most {LARGEST >> 20} MiB")
         self._path.unlink(missing_ok=True)
@@ -73,6 +71,10 @@ def room(box: Box, guard: Guard) -> Blueprint:
     upload = Upload(box)
 
     def page(form: Any, said: str = "") -> Any:
+        from stratum1.update import UpdateError
+        from stratum1.update.install import read_progress
+        from stratum1.update.slots import Slots
+
         try:
             slots = Slots.of(box.paths)
             standing, missing = slots.standing(), ""
@@ -94,6 +96,8 @@ def room(box: Box, guard: Guard) -> Blueprint:
     @rooms.route("/system/update", methods=["GET", "POST"])
     @guard.only_known
     def view() -> Any:
+        from stratum1.update import UpdateError, bundle
+        from stratum1.update.slots import Slots
         from stratum1.web.system_forms import Password
 
         form = Password()
@@ -118,11 +122,19 @@ def room(box: Box, guard: Guard) -> Blueprint:
     @rooms.get("/system/update/going")
     @guard.only_known
     def going() -> str:
+        from stratum1.update.install import read_progress
+
         return render_template("updating.html", progress=read_progress(box.paths))
 
     @rooms.put("/system/update/piece")
     @guard.only_known
     def piece() -> Any:
+        from flask_wtf.csrf import validate_csrf
+        from wtforms import ValidationError
+
+        from stratum1.update import UpdateError
+        from stratum1.update.slots import Slots
+
         try:
             validate_csrf(request.headers.get("X-CSRFToken"))
             offset, total = int(request.args["offset"]), int(request.args["total"])
@@ -141,6 +153,8 @@ def room(box: Box, guard: Guard) -> Blueprint:
     @rooms.get("/system/update/progress")
     @guard.only_known
     def progress() -> Any:
+        from stratum1.update.install import read_progress
+
         found = read_progress(box.paths)
         return jsonify(asdict(found) if found else None)
 
