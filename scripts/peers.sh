@@ -27,6 +27,7 @@ packages=(
     "tshark: usr/bin/tshark"
     "nmap: usr/bin/nmap"
     "mosquitto: usr/sbin/mosquitto"
+    "wpasupplicant: sbin/wpa_supplicant"
 )
 
 if [ "${1:-}" = --again ]; then

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from image_tree import BOARD, EXTERNAL, SCRIPTS, SNIPPETS, TOP, buildroot, options, run
 
+from stratum1.netconfig.plan import Link
+from stratum1.netconfig.steps import Start, up
+
 BOARDS = ("rpi64", "qemu")
 DEFCONFIGS = [f"stratum1_{board}{dev}_defconfig" for board in BOARDS for dev in ("", "_dev")]
 
@@ -96,6 +99,20 @@ def test_busybox_has_no_servers_and_no_second_clock() -> None:
     fragment = options(BOARD / "common" / "busybox.fragment")
     for applet in ("NTPD", "TELNETD", "HTTPD", "INETD", "WATCHDOG"):
         assert fragment[f"CONFIG_{applet}"] == "n"
+
+
+def test_the_programs_that_set_the_network_up_are_there_with_what_they_are_asked() -> None:
+    product = options(defconfig("stratum1_rpi64_defconfig"))
+    for symbol in ("WPA_SUPPLICANT", "WPA_SUPPLICANT_WPA3", "IW", "WIRELESS_REGDB", "BRCMFMAC_SDIO_FIRMWARE_RPI_WIFI"):
+        assert product[f"BR2_PACKAGE_{symbol}"] == "y"
+    wifi = Link("wlan0", wifi="network={}")
+    started = {step.argv[0]: step.argv for step in up(wifi, "clock", Path("/x"), Path("/y")) if isinstance(step, Start)}
+    if "-s" in started["wpa_supplicant"]:
+        assert product["BR2_PACKAGE_WPA_SUPPLICANT_DEBUG_SYSLOG"] == "y", "else it refuses -s"
+    # udhcpc is part of Buildroot's BusyBox configuration.
+    assert set(started) == {"wpa_supplicant", "zcip", "udhcpc"}
+    assert options(BOARD / "common" / "busybox.fragment")["CONFIG_ZCIP"] == "y"
+    assert options(BOARD / "common" / "linux.fragment")["CONFIG_VLAN_8021Q"] == "y"
 
 
 def test_make_targets_are_described() -> None:

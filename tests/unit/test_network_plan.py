@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,15 @@ ip -4 address flush dev eth0
     ("secret", "lines"),
     [
         ("", ["key_mgmt=NONE"]),
-        ('say "friend"', ["key_mgmt=WPA-PSK WPA-PSK-SHA256 SAE", 'psk="say "friend""', "ieee80211w=1"]),
+        (
+            'say "friend"',
+            [
+                "key_mgmt=WPA-PSK WPA-PSK-SHA256 SAE",
+                "psk=" + hashlib.pbkdf2_hmac("sha1", b'say "friend"', 'Fluß "5"'.encode(), 4096, 32).hex(),
+                "sae_password=73617920" + b'"friend"'.hex(),
+                "ieee80211w=1",
+            ],
+        ),
         ("ab" * 32, ["key_mgmt=WPA-PSK WPA-PSK-SHA256", "psk=" + "ab" * 32, "ieee80211w=1"]),
     ],
 )
@@ -149,7 +158,7 @@ def test_no_name_and_no_passphrase_breaks_out_of_its_line(ssid: str, secret: str
     lines = supplicant(Network(wifi_ssid=ssid, wifi_passphrase=secret)).splitlines()
     assert [line for line in lines if not line.startswith("\t")] == ["ap_scan=1", "update_config=0", "network={", "}"]
     names = [line.partition("=")[0] for line in lines if line.startswith("\t")]
-    assert set(names) <= {"\tssid", "\tscan_ssid", "\tkey_mgmt", "\tpsk", "\tieee80211w"}
+    assert set(names) <= {"\tssid", "\tscan_ssid", "\tkey_mgmt", "\tpsk", "\tsae_password", "\tieee80211w"}
     assert len(names) == len(set(names))
 
 

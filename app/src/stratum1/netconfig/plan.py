@@ -98,7 +98,7 @@ def supplicant(network: Network) -> str:
     lines = ["ap_scan=1", "update_config=0"]
     if network.wifi_country:
         lines.append(f"country={network.wifi_country}")
-    # As hexadecimal digits a name may hold quotes and any alphabet; between quotes a passphrase may hold both.
+    # All as hexadecimal digits: between quotes, wpa_supplicant would take a # behind another quote for a remark.
     lines += ["network={", f"\tssid={network.wifi_ssid.encode().hex()}", "\tscan_ssid=1"]
     secret = network.wifi_passphrase
     if not secret:
@@ -106,5 +106,9 @@ def supplicant(network: Network) -> str:
     elif len(secret) == 64:
         lines += ["\tkey_mgmt=WPA-PSK WPA-PSK-SHA256", f"\tpsk={secret}", "\tieee80211w=1"]
     else:
-        lines += ["\tkey_mgmt=WPA-PSK WPA-PSK-SHA256 SAE", f'\tpsk="{secret}"', "\tieee80211w=1"]
+        import hashlib
+
+        key = hashlib.pbkdf2_hmac("sha1", secret.encode(), network.wifi_ssid.encode(), 4096, 32)  # IEEE 802.11 J.4
+        lines += ["\tkey_mgmt=WPA-PSK WPA-PSK-SHA256 SAE", f"\tpsk={key.hex()}"]
+        lines += [f"\tsae_password={secret.encode().hex()}", "\tieee80211w=1"]
     return "\n".join([*lines, "}", ""])
