@@ -102,6 +102,8 @@ class Box:
 
     def ssh(self, command: str) -> list[str]:
         options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=10"]
+        # A box that is reset in between does not say so.
+        options += ["-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3"]
         return ["ssh", "-q", *options, "-i", str(self.key), "-p", str(self.ports["ssh"]), "root@127.0.0.1", command]
 
     def shell(self, command: str) -> str | None:
