@@ -60,6 +60,9 @@ MODULES = (
     "pps-gpio", "i2c-dev", "i2c-gpio", "gpio_keys", "evdev", "i6300esb",
 )  # fmt: skip
 
+SETUP_FILES = ("common/README.txt", "raspberrypi/autoboot.txt")
+"""On the setup partition from the beginning, as board/qemu/post-image.sh has it."""
+
 INIT = """#!/bin/busybox sh
 # Loads what the Pi's kernel has built in, then hands over to the root on the disk and its own init.
 /bin/busybox mkdir -p /proc /sys /dev /root
@@ -87,15 +90,6 @@ stratum1:x:997:
 nogroup:x:65534:
 """
 SHADOW = "root:*:::::::\n"
-DHCP = """#!/bin/sh
-# What udhcpc found out: Buildroot brings a script of its own for this.
-case $1 in
-bound | renew)
-\tip -4 address replace "$ip/$mask" dev "$interface"
-\t[ -z "$router" ] || ip route replace default via "${router%% *}" dev "$interface"
-\t;;
-esac
-"""
 SYSLOG = """#!/bin/sh
 . /etc/default/syslogd
 [ "$1" != start ] || /sbin/syslogd $SYSLOGD_ARGS
@@ -252,7 +246,6 @@ def make(build: Path) -> Guest:
     finish(root)
     images.mkdir(exist_ok=True)
     squash(root, images / "rootfs.squashfs")
-    shutil.copy(PROJECT / "board/common/README.txt", images)
     lay_out(images)
     initrd = initial(build, modules)
     say(f"ready: root {(images / 'rootfs.squashfs').stat().st_size >> 20} MB")
@@ -262,7 +255,7 @@ def make(build: Path) -> Guest:
 
 def ingredients() -> str:
     """A name for all that the guest is made of here; Debian's packages stay as they were when they were fetched."""
-    folders = ("app/src/stratum1", "overlays/rootfs", "board/common")
+    folders = ("app/src/stratum1", "overlays/rootfs", "board")
     files = [path for folder in folders for path in (PROJECT / folder).rglob("*") if path.is_file()]
     ours = [path for path in files if path.suffix not in (".so", ".pyc", ".c")]
     makers = [Path(__file__).with_name(name) for name in ("guest.py", "cross.py", "debian.py")]
@@ -272,8 +265,11 @@ def ingredients() -> str:
 def lay_out(images: Path) -> None:
     """The disk with its partitions, as on the card."""
     say("laying out the disk as on the card")
+    for name in SETUP_FILES:
+        shutil.copy(PROJECT / "board" / name, images)
+    names = " ".join(Path(name).name for name in SETUP_FILES)
     disk = subprocess.run(
-        ["sh", str(PROJECT / "board/common/make-disk.sh"), "disk.img", "README.txt", "README.txt"],
+        ["sh", str(PROJECT / "board/common/make-disk.sh"), "disk.img", names, "README.txt"],
         env={**os.environ, "BINARIES_DIR": str(images)}, capture_output=True, text=True,
     )  # fmt: skip
     if disk.returncode != 0:
@@ -294,10 +290,8 @@ def finish(root: Path) -> None:
     (root / "etc/group").write_text(GROUPS)
     (root / "etc/shadow").write_text(SHADOW)
     (root / "etc/build-date").write_text(f"{BUILT}\n")
-    (root / "etc/udhcpc").mkdir(parents=True, exist_ok=True)
-    (root / "etc/udhcpc/default.script").write_text(DHCP)
     (root / "etc/init.d/S01syslogd").write_text(SYSLOG)
-    for path in (*root.glob("etc/udhcpc/*"), *root.glob("etc/init.d/*"), *root.glob("usr/libexec/stratum1/*")):
+    for path in (*root.glob("etc/init.d/*"), *root.glob("usr/libexec/stratum1/*")):
         path.chmod(0o755)
     for name, target in (("python3", "python3.13"), ("python", "python3.13")):
         link = root / "usr/bin" / name

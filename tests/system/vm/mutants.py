@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from guest import OVERRIDE, PROJECT, Guest, lay_out, make, squash
+from guest import OVERRIDE, PROJECT, lay_out, make, squash
 
 PACKAGE = "usr/lib/python3/dist-packages/stratum1"
 
@@ -58,7 +58,7 @@ MUTANTS = {
 }
 
 
-def breed(mutant: Mutant, guest: Guest, folder: Path) -> None:
+def breed(mutant: Mutant, folder: Path) -> None:
     """A disk below `folder` whose root is the guest's but for one line."""
     root = PROJECT / "build/guest/root"
     file = root / mutant.file
@@ -78,7 +78,6 @@ def breed(mutant: Mutant, guest: Guest, folder: Path) -> None:
         file.write_text(whole, encoding="utf-8")
         if aside.exists():
             shutil.move(aside, compiled)
-    shutil.copy(guest.disk.parent / "README.txt", folder)
     lay_out(folder)
 
 
@@ -98,11 +97,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", nargs="*", choices=[*MUTANTS, []], help="which to try; all when none is named")
     names = parser.parse_args().name or list(MUTANTS)
-    guest = make(PROJECT / "build/guest")
+    make(PROJECT / "build/guest")
     survivors = []
     for name in names:
         folder = PROJECT / "build/mutants" / name
-        breed(MUTANTS[name], guest, folder)
+        breed(MUTANTS[name], folder)
         lives = survives(MUTANTS[name], folder)
         print(f"{name:15} {'SURVIVED' if lives else 'seen'}", flush=True)
         survivors += [name] if lives else []
