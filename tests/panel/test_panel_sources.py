@@ -18,6 +18,8 @@ from stratum1.paths import Paths
 from stratum1.settings import Settings, SettingsError
 from stratum1.timescale import NS_PER_S, parse_iso_utc
 from stratum1.tracking import TrackingReader, TrackingWriter
+from stratum1.upstream import Upstream, Verdict
+from stratum1.upstream import write as write_upstream
 from stratum1.words import Status, describe
 from stratum1.words.samples import LOCKED
 
@@ -81,6 +83,15 @@ def test_a_program_that_does_not_run_is_an_alarm_with_its_reason(paths):
 def test_heat_is_an_alarm(paths):
     publish(paths, temperature_mc=81_000)
     assert sources(paths).world(NS_PER_S, Settings()).alarms == ("The box is hot (81.0 °C). Give it air.",)
+
+
+def test_servers_that_contradict_the_box_are_an_alarm_where_any_are_named(paths):
+    publish(paths)
+    said = Upstream(Verdict.DISAGREES, (), 5 * NS_PER_S, 1000, majority=3, monotonic_ns=time.monotonic_ns())
+    write_upstream(paths, said)
+    named = Settings().changed("upstream.servers", ["time.example.org"])
+    assert "upstream servers agree on" in sources(paths).world(NS_PER_S, named).alarms[0]
+    assert sources(paths).world(NS_PER_S, Settings()).alarms == ()
 
 
 def test_the_responders_counters_are_shown(paths):

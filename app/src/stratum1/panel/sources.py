@@ -18,6 +18,8 @@ from stratum1.paths import Paths
 from stratum1.settings import Settings
 from stratum1.timescale import NS_PER_S, parse_iso_utc
 from stratum1.tracking import TrackingReader
+from stratum1.upstream import Upstream
+from stratum1.upstream import read as read_upstream
 from stratum1.words import Status, describe
 from stratum1.words.alarms import Alarm, alarms
 
@@ -41,6 +43,7 @@ class Sources:
         self._children: dict[str, Any] = {}
         self._counters = CountersReader(paths.responder_counters)
         self._traffic_problem = ""
+        self._upstream: Upstream | None = None
         self._standing: frozenset[str] = frozenset()
         self._traffic: Traffic | None = None
         self._counted = 0
@@ -73,7 +76,7 @@ class Sources:
             satellites=_satellites(self._receiver.get("satellites")),
             offsets=tuple(self._offsets),
             traffic=lambda: self._count(second),
-            alarms=tuple(alarm.text for alarm in self._alarms(status)),
+            alarms=tuple(alarm.text for alarm in self._alarms(status, settings)),
             message=message(settings.panel.message, target),
             version=__version__,
             serial=self._serial,
@@ -82,8 +85,9 @@ class Sources:
             uptime_s=_uptime(self._paths.proc / "uptime"),
         )
 
-    def _alarms(self, status: Status) -> tuple[Alarm, ...]:
-        found = alarms(status, self._children, self._traffic_problem, standing=self._standing)
+    def _alarms(self, status: Status, settings: Settings) -> tuple[Alarm, ...]:
+        upstream = self._upstream if settings.upstream.servers else None
+        found = alarms(status, self._children, self._traffic_problem, upstream, self._standing)
         self._standing = frozenset(alarm.key for alarm in found)
         return found
 
@@ -92,6 +96,7 @@ class Sources:
         self._addresses = tuple(item.text for item in own_addresses())
         self._receiver = _json(self._paths.receiver_status)
         self._children = _json(self._paths.children_status)
+        self._upstream = read_upstream(self._paths)
         counted = self._counters.read()
         self._traffic_problem = counted.problem if counted else ""
 

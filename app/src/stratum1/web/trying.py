@@ -41,10 +41,10 @@ def notes(box: Box) -> dict[str, dict[str, Any]]:
 
 def attempt(paths: Paths, way: str, settings: Settings) -> tuple[bool, str]:
     """Whether it went well, and one line for a person."""
-    import subprocess  # hardly anybody ever tries
-
     if way not in settings.ways():
         return False, UNSTORED
+    import subprocess  # hardly anybody ever tries
+
     command = [sys.executable, "-P", "-m", "stratum1", "alarms", "test", way]
     try:
         done = subprocess.run(
