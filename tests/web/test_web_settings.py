@@ -153,6 +153,14 @@ def test_a_new_port_is_on_trial_until_it_is_kept(owner: FlaskClient, paths: Path
     assert trial.pending is None and load(paths.settings).settings.web.port == 8088
 
 
+def test_who_wants_encrypted_pages_only_is_told_where_they_are(owner: FlaskClient, paths: Paths) -> None:
+    form = {**filled(owner.get("/settings").text), "web__https": "only", "web__https_port": "8443"}
+    answer = owner.post("/settings", data=form, follow_redirects=True)
+    assert "moves to https and port 8443 alone" in answer.text and "within 60 seconds" in answer.text
+    trial: Trial = owner.application.extensions["box"].trial
+    assert trial.pending is not None and trial.pending.https == "on"
+
+
 @given(data=st.data())
 @rounds(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_typed_the_file_stays_good(owner: FlaskClient, paths: Paths, data: st.DataObject) -> None:

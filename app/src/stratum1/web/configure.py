@@ -8,15 +8,21 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, url_for
 
 from stratum1.settings import Settings, save
+from stratum1.settings.schema import Web
 from stratum1.web import moving, trying
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
 from stratum1.web.trial import TRIAL_S
 
 MOVING = (
-    "This page moves to port {port}. Open it there within {seconds} seconds, log in and choose to keep it; "
+    "This page moves to {where}. Open it there within {seconds} seconds, log in and choose to keep it; "
     "else it comes back to where it was."
 )
+
+
+def place(web: Web) -> str:
+    """Where the page is found under these settings, in words."""
+    return f"https and port {web.https_port} alone" if web.https == "only" else f"port {web.port}"
 
 
 def keep(box: Box, wanted: Settings) -> str:
@@ -40,7 +46,7 @@ def store(box: Box, wanted: Settings) -> str:
         return problem
     flash("Stored. The programs that it concerns take it over within a few seconds.")
     if box.trial.pending is not None:
-        flash(MOVING.format(port=wanted.web.port, seconds=round(TRIAL_S)))
+        flash(MOVING.format(where=place(wanted.web), seconds=round(TRIAL_S)))
     return ""
 
 
