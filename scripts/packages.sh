@@ -46,6 +46,7 @@ missing() {
     has chromium || has chromium-browser || has google-chrome || echo chromium
     has ip || echo iproute2
     has ethtool || echo ethtool
+    has busybox || echo busybox-static
     has genimage || echo genimage
     has mcopy || echo mtools
     has mkdosfs || echo dosfstools
@@ -64,7 +65,6 @@ missing() {
     has mksquashfs || echo squashfs-tools
     has cpio || echo cpio
     has modinfo || echo kmod
-    has busybox || echo busybox-static
 }
 
 # The gpsd package brings a service that Debian starts and enables by itself, and that would take the
