@@ -8,12 +8,20 @@ era; era 0 began 1900-01-01 (RFC 5905 section 6).
 """
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
+from posix.time cimport clock_gettime, timespec
 
 cdef extern from *:
     """
     #define NTP_UNIX_SECONDS INT64_C(2208988800)    /* 1900-01-01 to 1970-01-01, RFC 5905 section 6 */
     """
     const int64_t NTP_UNIX_SECONDS
+
+
+cdef inline int64_t read_clock(int clock) noexcept nogil:
+    """What a clock of clock_gettime(2) reads now, in ns."""
+    cdef timespec now
+    clock_gettime(clock, &now)
+    return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
 
 
 cdef inline int64_t floor_seconds(int64_t ns) noexcept nogil:

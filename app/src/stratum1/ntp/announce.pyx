@@ -4,14 +4,15 @@
 import os
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memset
-from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
+from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME
 
 from stratum1.ntp.access cimport Policy, policy
-from stratum1.ntp.answer cimport (
-    reply, reply_header, reply_seal, reply_stamp, request, serving, serving_refresh, serving_start
-)
+from stratum1.ntp.answer cimport reply, reply_header, reply_seal, reply_stamp
 from stratum1.ntp.auth cimport AUTH_THREADS, find_key
 from stratum1.ntp.packet cimport NTP_MODE_BROADCAST, NTP_MODE_CLIENT, ntp_packet
+from stratum1.ntp.request cimport request
+from stratum1.ntp.serving cimport serving, serving_refresh, serving_start
+from stratum1.timescale cimport read_clock
 
 cdef extern from "<sys/socket.h>" nogil:
     cdef struct iovec:
@@ -26,12 +27,6 @@ cdef extern from "<sys/socket.h>" nogil:
         size_t msg_controllen
     ssize_t sendmsg(int fd, const msghdr *message, int flags)
     enum: MSG_DONTWAIT
-
-
-cdef int64_t _read_clock(int clock) noexcept nogil:
-    cdef timespec now
-    clock_gettime(clock, &now)
-    return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
 
 
 cdef class Announcer:
@@ -87,7 +82,7 @@ cdef class Announcer:
         cdef msghdr message
         memset(&out, 0, sizeof(out))
         memset(&message, 0, sizeof(message))
-        if not self._prepare(_read_clock(CLOCK_REALTIME), _read_clock(CLOCK_MONOTONIC), poll, key_id, &out):
+        if not self._prepare(read_clock(CLOCK_REALTIME), read_clock(CLOCK_MONOTONIC), poll, key_id, &out):
             return False
         message.msg_name = <char *>address
         message.msg_namelen = <unsigned int>len(address)
@@ -97,7 +92,7 @@ cdef class Announcer:
             message.msg_control = <char *>control
             message.msg_controllen = len(control)
         iov.iov_base = <uint8_t *>out.bytes
-        if not self._finish(_read_clock(CLOCK_REALTIME), &out):
+        if not self._finish(read_clock(CLOCK_REALTIME), &out):
             return False
         iov.iov_len = out.size
         return sendmsg(fd, &message, MSG_DONTWAIT) >= 0

@@ -5,13 +5,15 @@ import os
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
-from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+from posix.time cimport CLOCK_REALTIME
 
 from stratum1.ntp.access cimport Policy, policy
 from stratum1.ntp.clients cimport WAYS, client_row, client_table
 from stratum1.ntp.packet cimport VERDICT_ANSWER, VERDICT_KISS, VERDICT_NAK
-from stratum1.timescale cimport ntp_from_ns
-from stratum1.tracking.page cimport TRACKING_SIZE, tracking_load, tracking_page
+from stratum1.ntp.request cimport request
+from stratum1.ntp.serving cimport exchange, served_time, serving, serving_refresh, serving_start
+from stratum1.timescale cimport ntp_from_ns, read_clock
+from stratum1.tracking.page cimport TRACKING_SIZE, tracking_page
 
 import ipaddress
 from typing import NamedTuple
@@ -19,37 +21,20 @@ from typing import NamedTuple
 from stratum1.ntp.verdicts import Verdict
 
 
-cdef bint load_page(const tracking_page *shared, tracking_page *page) noexcept nogil:
-    """A consistent copy, or `page` as it was and False."""
-    cdef tracking_page copy
-    if tracking_load(shared, &copy) != 0:
-        return False
-    memcpy(page, &copy, sizeof(tracking_page))
-    return True
-
-
-cdef void serving_start(serving *state, int8_t precision, int thread, uint64_t seed) noexcept:
-    """`state` was zeroed; `precision` is log2 seconds, -32..0."""
-    state.precision = precision
-    state.fuzz_mask = (<uint64_t>1 << (32 + precision)) - 1
-    state.random = seed or 1
-    state.thread = thread
-
-
 def measure_precision() -> int:
     """log2 seconds of what it takes to read the kernel clock, or of its smallest step if that is more."""
-    cdef timespec before
-    cdef timespec after
+    cdef int64_t before
+    cdef int64_t after
     cdef int64_t step
     cdef int64_t least = 1000000000
     cdef int changes = 0
     cdef int _i
     cdef int8_t precision = 0
     with nogil:
-        clock_gettime(CLOCK_REALTIME, &before)
+        before = read_clock(CLOCK_REALTIME)
         for _i in range(100000):
-            clock_gettime(CLOCK_REALTIME, &after)
-            step = (after.tv_sec - before.tv_sec) * <int64_t>1000000000 + after.tv_nsec - before.tv_nsec
+            after = read_clock(CLOCK_REALTIME)
+            step = after - before
             if step > 0:
                 changes += 1
                 if step < least:

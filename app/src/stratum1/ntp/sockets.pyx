@@ -11,7 +11,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
-from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
+from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME
 
 from stratum1.ntp.access cimport Policy, in_networks, policy
 from stratum1.ntp.ancillary cimport (
@@ -19,10 +19,7 @@ from stratum1.ntp.ancillary cimport (
     REQUEST_ROOM, SOF_TIMESTAMPING_TX_HARDWARE, SOF_TIMESTAMPING_TX_SOFTWARE, answers_itself, arrival, copy_local, iovec, mmsghdr, msghdr, peer_address, read_control, recvmmsg, recvmsg,
     send, sendmmsg, set_receive_timeout, split_address, stamp_socket, steer_sockets, write_control
 )
-from stratum1.ntp.answer cimport (
-    decide, exchange, reply, reply_seal, reply_stamp, request, served_time, serving, serving_refresh,
-    serving_start
-)
+from stratum1.ntp.answer cimport decide, reply, reply_seal, reply_stamp
 from stratum1.ntp.clients cimport WAYS, client_row, client_table
 from stratum1.ntp.counters cimport COUNTERS_BLOCK, worker_counters
 from stratum1.ntp.hardware cimport (
@@ -31,7 +28,9 @@ from stratum1.ntp.hardware cimport (
 from stratum1.ntp.packet cimport (
     DROP_CONTROL, DROP_DESTINATION, DROP_SEND, DROP_SHORT, VERDICT_CONTROL, VERDICT_NAK, ntp_packet, wire64
 )
-from stratum1.timescale cimport ntp_from_ns
+from stratum1.ntp.request cimport request
+from stratum1.ntp.serving cimport exchange, served_time, serving, serving_refresh, serving_start
+from stratum1.timescale cimport ntp_from_ns, read_clock
 
 import os
 
@@ -88,12 +87,6 @@ cdef struct worker_state:
     char incoming_control[BATCH][CONTROL_ROOM]
     char outgoing_control[BATCH][CONTROL_ROOM]
     uint8_t requests[BATCH][REQUEST_ROOM]
-
-
-cdef inline int64_t read_clock(int clock) noexcept nogil:
-    cdef timespec now
-    clock_gettime(clock, &now)
-    return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
 
 
 cdef void prepare(worker_state *w) noexcept nogil:

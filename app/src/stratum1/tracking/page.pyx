@@ -5,17 +5,12 @@ import mmap
 import os
 from libc.stdint cimport INT32_MIN, int64_t
 from libc.string cimport memset
-from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
+from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME
 
+from stratum1.timescale cimport read_clock
 from stratum1.tracking.snapshot import (
     Antenna, Jamming, Leap, Reason, Snapshot, Spoofing, SpoofingEvidence, State, Survey,
 )
-
-
-cdef int64_t read_clock(int clock) noexcept nogil:
-    cdef timespec now
-    clock_gettime(clock, &now)
-    return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
 
 
 cdef void read_clocks(int64_t *kernel_ns, int64_t *monotonic_ns) noexcept nogil:
