@@ -255,7 +255,7 @@ def make(build: Path) -> Guest:
 
 def ingredients() -> str:
     """A name for all that the guest is made of here; Debian's packages stay as they were when they were fetched."""
-    folders = ("app/src/stratum1", "overlays/rootfs", "board")
+    folders = ("app/src/stratum1", "overlays/rootfs", "board/common")
     files = [path for folder in folders for path in (PROJECT / folder).rglob("*") if path.is_file()]
     ours = [path for path in files if path.suffix not in (".so", ".pyc", ".c")]
     makers = [Path(__file__).with_name(name) for name in ("guest.py", "cross.py", "debian.py")]
