@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum1.settings import Settings, SettingsError
+from stratum1.settings import Settings, SettingsError, command, load
 
 STATIC = {"ipv4": "static", "ipv4_address": "192.168.1.5/24"}
 STATIC6 = {"ipv6": "static", "ipv6_address": "2001:db8::5/64"}
@@ -144,3 +145,15 @@ def test_no_password_is_sent_readable() -> None:
     mail = {"server": "mail", "sender": "a@b.c", "to": ["d@e.f"], "user": "me", "security": "none"}
     with pytest.raises(SettingsError, match="not sent unencrypted"):
         Settings.from_tables({"mail": mail})
+
+
+def test_the_command_line_shows_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STRATUM1_DATA", str(tmp_path))
+    assert command.main(["set", "network.wifi_passphrase", "hush hush"]) == 0
+    assert load(tmp_path / "stratum1.toml").settings.network.wifi_passphrase == "hush hush"
+    for words in (["show"], ["get", "network.wifi_passphrase"]):
+        assert command.main(words) == 0
+        shown = capsys.readouterr().out
+        assert "hush" not in shown and "(set, not shown)" in shown
