@@ -8,7 +8,7 @@ VM := tests/system/vm
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run lint test peers emulate system-test bench-footprint bench-discipline bench-responder bench-page soak fuzz \
-	image flash bundle pi-boot image-qemu menuconfig savedefconfig legal-info sbom screens clean
+	image flash bundle pi-boot image-qemu menuconfig savedefconfig legal-info sbom screens messages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+).*:.*## /\1\t/' | expand -t 20
@@ -84,6 +84,10 @@ menuconfig savedefconfig legal-info sbom: ## pass through to Buildroot, for the 
 screens: ## draw what the panel and the studio clock show into docs/screens
 	@scripts/setup.sh run
 	@$(BIN)/python -m stratum1.panel.gallery docs/screens
+
+messages: ## collect every text that people read, for translators -> build/stratum1.pot
+	@scripts/setup.sh test
+	@scripts/messages.sh build/stratum1.pot $(BIN)/pybabel
 
 clean: ## throw away what was built (build/, compiled modules)
 	rm -rf build app/build app/src/*.egg-info

@@ -24,6 +24,7 @@ from stratum1.paths import Paths
 from stratum1.settings import Settings, SettingsError, load, save
 from stratum1.timescale import NS_PER_S
 from stratum1.tracking import TrackingReader
+from stratum1.words import tongue
 
 
 class ServedClock:
@@ -109,6 +110,7 @@ def run(paths: Paths, screen: bool = False) -> int:
         except (OSError, SettingsError) as error:
             say(f"{order}: {error}")
 
+    tongue.begin()
     reader = TrackingReader(paths.tracking)
     parts = Parts(
         clock=ServedClock(reader),

@@ -41,16 +41,18 @@ from stratum1.web import (
     updating,
 )
 from stratum1.web.box import Box
+from stratum1.words import tongue
+from stratum1.words.tongue import N_
 
 PAGES = (
-    ("status.view", "Status"),
-    ("graphs.view", "History"),
-    ("sources.view", "Sources"),
-    ("clients.view", "Clients"),
-    ("help.view", "Help"),
-    ("studio.view", "Clock"),
-    ("configure.view", "Settings"),
-    ("system.view", "System"),
+    ("status.view", N_("Status")),
+    ("graphs.view", N_("History")),
+    ("sources.view", N_("Sources")),
+    ("clients.view", N_("Clients")),
+    ("help.view", N_("Help")),
+    ("studio.view", N_("Clock")),
+    ("configure.view", N_("Settings")),
+    ("system.view", N_("System")),
 )
 """What the navigation offers, in order."""
 
@@ -71,6 +73,9 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_FORM)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(tongue.gettext, tongue.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    app.jinja_env.globals["tr"] = tongue.gettext
     app.extensions["box"] = box
     prints = _fingerprints(Path(app.static_folder or ""))
 
@@ -127,6 +132,21 @@ def _fingerprints(folder: Path) -> dict[str, str]:
     }
 
 
+ERRORS = {
+    400: N_("That was not understood"),
+    401: N_("Log in first"),
+    403: N_("Not allowed"),
+    404: N_("There is no such page"),
+    405: N_("That cannot be done here"),
+    413: N_("That is too large"),
+    415: N_("That is of the wrong kind"),
+    429: N_("Too often"),
+    500: N_("Something went wrong in the box"),
+    503: N_("Not now"),
+}
+"""What people read of an error, where the page that refused says nothing better."""
+
+
 def _error(error: HTTPException) -> WSGIResponse:
     """Programs get JSON, people a page; headers like Allow stay."""
     answer = error.get_response()
@@ -135,6 +155,8 @@ def _error(error: HTTPException) -> WSGIResponse:
         answer.data = api.problem(code, said).data
         answer.content_type = "application/json"
     else:
-        answer.data = render_template("error.html", code=code, name=error.name, description=said).encode()
+        own = error.description if error.description != type(error).description else ""
+        name = tongue.gettext(ERRORS.get(code, error.name))
+        answer.data = render_template("error.html", code=code, name=name, description=own).encode()
         answer.content_type = "text/html; charset=utf-8"
     return answer

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, jsonify
 
 from stratum1.web.box import Box
+from stratum1.words.tongue import _
 
 PATIENCE_S = 0.5
 KEPT_S = 5.0
@@ -61,20 +62,24 @@ def ask(version: int, host: str, port: int) -> Answer:
     except TimeoutError:
         pass
     except ConnectionRefusedError:
-        return Answer(name, False, f"nothing listens on UDP port {port}", address=host)
+        return Answer(name, False, _("nothing listens on UDP port {port}").format(port=port), address=host)
     except OSError as error:
         return Answer(name, False, error.strerror or str(error), address=host)
-    return Answer(name, False, "no answer", address=host)
+    return Answer(name, False, _("no answer"), address=host)
 
 
 def words(answers: list[Answer]) -> str:
     """One line for people."""
     good = list(dict.fromkeys(each.family for each in answers if each.answered))
-    bad = [f"{each.family} at {each.address}: {each.problem}" for each in answers if not each.answered]
-    parts = [f"answers on {' and '.join(good)}"] if good else []
+    bad = [
+        f"{_('{family} at {address}').format(family=each.family, address=each.address)}: {each.problem}"
+        for each in answers
+        if not each.answered
+    ]
+    parts = [_("answers on {families}").format(families=_(" and ").join(good))] if good else []
     if good and any(each.leap == 3 for each in answers if each.answered):
-        parts.append("says that its time is not to be used")
-    return "; ".join(parts + bad) or "both IPv4 and IPv6 are switched off in the settings"
+        parts.append(_("says that its time is not to be used"))
+    return "; ".join(parts + bad) or _("both IPv4 and IPv6 are switched off in the settings")
 
 
 class Asking:

@@ -10,8 +10,9 @@ from stratum1.ntp.counters import Client
 from stratum1.settings.schema import Ntp
 from stratum1.timescale import NS_PER_S
 from stratum1.words import format_duration
+from stratum1.words.tongue import N_, _
 
-MODES = {1: "symmetric", 3: "client", 6: "control"}
+MODES = {1: N_("symmetric"), 3: N_("client"), 6: N_("control")}
 HASTY_S = 15.0
 """Who asks more often than this gains nothing: 16 s is the shortest poll that ntpd and chrony take by themselves."""
 
@@ -28,17 +29,17 @@ def facts(client: Client, hardware: str) -> list[tuple[str, str]]:
     """(label, text); `hardware` is its address on the wire, where that is known."""
     share = f" ({client.dropped / client.requests:.0%})" if client.requests else ""
     rows = [
-        ("Address", client.address),
-        ("Hardware", hardware),
-        ("Requests", str(client.requests)),
-        ("Refused or dropped", f"{client.dropped}{share}"),
-        ("First heard", f"{ago(client.first_s)} ago"),
-        ("Last heard", f"{ago(client.last_s)} ago"),
-        ("Asks every", f"{client.interval_s:.1f} s" if client.interval_s else ""),
-        ("NTP version", str(client.version)),
-        ("Asks as", mode_name(client.mode)),
-        ("Authenticated", "yes" if client.authenticated else "no"),
-        ("Interleaved", "yes" if client.interleaved else "no"),
+        (N_("Address"), client.address),
+        (N_("Hardware"), hardware),
+        (N_("Requests"), str(client.requests)),
+        (N_("Refused or dropped"), f"{client.dropped}{share}"),
+        (N_("First heard"), _("{time} ago").format(time=ago(client.first_s))),
+        (N_("Last heard"), _("{time} ago").format(time=ago(client.last_s))),
+        (N_("Asks every"), f"{client.interval_s:.1f} s" if client.interval_s else ""),
+        (N_("NTP version"), str(client.version)),
+        (N_("Asks as"), _(mode_name(client.mode))),
+        (N_("Authenticated"), _("yes") if client.authenticated else _("no")),
+        (N_("Interleaved"), _("yes") if client.interleaved else _("no")),
     ]
     return [(label, text) for label, text in rows if text]
 
@@ -49,22 +50,24 @@ def hints(client: Client, ntp: Ntp) -> list[str]:
     limit_s = 60 / ntp.rate_per_minute if ntp.rate_per_minute else 0.0
     if client.dropped == client.requests:
         found.append(
-            "Nothing that it sent was answered: see whether its network is among ntp.allow and its key is known."
+            _("Nothing that it sent was answered: see whether its network is among ntp.allow and its key is known.")
         )
     elif 0 < client.interval_s < limit_s:
         found.append(
-            f"It asks more often than {ntp.rate_per_minute} times a minute (ntp.rate_per_minute); the rest is dropped."
+            _(
+                "It asks more often than {rate_per_minute} times a minute (ntp.rate_per_minute); the rest is dropped."
+            ).format(rate_per_minute=ntp.rate_per_minute)
         )
     elif client.dropped * 10 > client.requests:
-        found.append("More than a tenth was dropped; the page before says for what reasons that happens here.")
+        found.append(_("More than a tenth was dropped; the page before says for what reasons that happens here."))
     if 0 < client.interval_s < HASTY_S:
-        found.append("It asks very often and gains nothing by it: 64 s is plenty (minpoll 6 in chrony and ntpd).")
+        found.append(_("It asks very often and gains nothing by it: 64 s is plenty (minpoll 6 in chrony and ntpd)."))
     if client.mode == 1:
-        found.append("It asks as a peer (symmetric): a line with server rather than peer suits it better.")
+        found.append(_("It asks as a peer (symmetric): a line with server rather than peer suits it better."))
     if client.mode != 6 and client.version < 3:
-        found.append(f"It speaks version {client.version} of NTP, which is older than 1992.")
+        found.append(_("It speaks version {version} of NTP, which is older than 1992.").format(version=client.version))
     if client.interval_s and client.last_s > max(10 * client.interval_s, 3600):
-        found.append("It has fallen silent: switched off, moved, or told to ask somebody else.")
+        found.append(_("It has fallen silent: switched off, moved, or told to ask somebody else."))
     return found
 
 

@@ -14,6 +14,7 @@ from stratum1.web.box import Box
 from stratum1.web.client import ago, hardware_address, hints, mode_name
 from stratum1.web.client import facts as client_facts
 from stratum1.web.login import Guard
+from stratum1.words.tongue import N_, _
 
 SHOWN = 200
 EVERYBODY = 65_536
@@ -22,18 +23,21 @@ COLUMNS = ("address", "requests", "dropped", "first_s", "last_s", "interval_s", 
 
 def facts(counters: Counters) -> list[tuple[str, str]]:
     """(label, text) of the traffic as a whole."""
-    families = " and ".join(name for name, on in (("IPv4", counters.ipv4), ("IPv6", counters.ipv6)) if on)
+    families = _(" and ").join(name for name, on in (("IPv4", counters.ipv4), ("IPv6", counters.ipv6)) if on)
     versions = ", ".join(f"v{version}: {count}" for version, count in counters.versions.items())
     rows = [
-        ("Answers", str(counters.served)),
-        ("Now", f"{counters.per_second:.1f} a second"),
-        ("Last minute", f"{counters.per_minute:.0f}"),
-        ("Refused or dropped", str(sum(counters.dropped.values()))),
-        ("NTP versions", versions),
-        ("Interleaved", str(counters.total("interleaved")) if counters.total("interleaved") else ""),
-        ("Authenticated", str(counters.total("authenticated")) if counters.total("authenticated") else ""),
-        ("Lost, buffer full", str(counters.total("overflowed")) if counters.total("overflowed") else ""),
-        ("Answers on", f"UDP port {counters.port}, {families or 'no address family'}" if counters.port else ""),
+        (N_("Answers"), str(counters.served)),
+        (N_("Now"), _("{number} a second").format(number=f"{counters.per_second:.1f}")),
+        (N_("Last minute"), f"{counters.per_minute:.0f}"),
+        (N_("Refused or dropped"), str(sum(counters.dropped.values()))),
+        (N_("NTP versions"), versions),
+        (N_("Interleaved"), str(counters.total("interleaved")) if counters.total("interleaved") else ""),
+        (N_("Authenticated"), str(counters.total("authenticated")) if counters.total("authenticated") else ""),
+        (N_("Lost, buffer full"), str(counters.total("overflowed")) if counters.total("overflowed") else ""),
+        (
+            N_("Answers on"),
+            _("UDP port {port}, {families}").format(port=counters.port, families=families) if counters.port else "",
+        ),
     ]
     return [(label, text) for label, text in rows if text]
 
@@ -103,7 +107,12 @@ def room(box: Box, guard: Guard) -> Blueprint:
     def one(address: str) -> str:
         found = next((each for each in box.counters.clients(EVERYBODY) if each.address == address), None)
         if found is None:
-            abort(404, f"{address} has not asked since the responder was started, or was crowded out of the table.")
+            abort(
+                404,
+                _("{address} has not asked since the responder was started, or was crowded out of the table.").format(
+                    address=address
+                ),
+            )
         return render_template(
             "client.html",
             client=found,

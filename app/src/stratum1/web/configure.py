@@ -13,6 +13,7 @@ from stratum1.web import moving, trying
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
 from stratum1.web.trial import TRIAL_S
+from stratum1.words.tongue import _
 
 MOVING = (
     "This page moves to {where}. Open it there within {seconds} seconds, log in and choose to keep it; "
@@ -44,7 +45,7 @@ def store(box: Box, wanted: Settings) -> str:
     problem = keep(box, wanted)
     if problem:
         return problem
-    flash("Stored. The programs that it concerns take it over within a few seconds.")
+    flash(_("Stored. The programs that it concerns take it over within a few seconds."))
     if box.trial.pending is not None:
         flash(MOVING.format(where=place(wanted.web), seconds=round(TRIAL_S)))
     return ""
@@ -80,7 +81,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
             trial=trial,
             mark=Mark(mark=trial["mark"]) if trial else None,
             ways=trying.notes(box),
-            unstored=trying.UNSTORED,
+            unstored=_(trying.UNSTORED),
         ), 422 if wrong or problem else 200
 
     @rooms.post("/settings/keep")
@@ -90,7 +91,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
 
         if Confirm().validate_on_submit():
             box.trial.confirm()
-            flash("The page stays here.")
+            flash(_("The page stays here."))
         return redirect(url_for("configure.view"))
 
     return rooms

@@ -51,7 +51,7 @@ def changes(events: list[Event], zone: str, now_ns: int | None) -> list[Change]:
             Change(
                 moment(event.utc_ns, zone) if event.utc_ns is not None else None,
                 event.state.name,
-                REASONS[event.reason].headline,
+                REASONS[event.reason].told().headline,
                 format_duration(until - event.utc_ns) if known else "",  # type: ignore[operator]
             )
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stratum1.network import Address
+from stratum1.words.tongue import _
 
 STANDARD_PORT = 123
 
@@ -65,7 +66,8 @@ def own(addresses: Iterable[Address], version: int) -> str:
 def recipes(host: str, port: int, ipv4: str = "", ipv6: str = "") -> list[Recipe]:
     """One recipe for each common client, most used first; `ipv4` and `ipv6` are the box's own, where it has them."""
     usual = port == STANDARD_PORT
-    only = "" if usual else f"This program asks port {STANDARD_PORT} alone; this box now answers on port {port}."
+    asks = _("This program asks port {standard} alone; this box now answers on port {port}.")
+    only = "" if usual else asks.format(standard=STANDARD_PORT, port=port)
     return [*_computers(host, "" if usual else f" port {port}", only), *_networks(host, only, ipv4, ipv6)]
 
 
@@ -73,56 +75,58 @@ def _computers(host: str, chrony_port: str, only: str) -> list[Recipe]:
     return [
         Recipe(
             "chrony",
-            "chrony (Linux)",
-            "/etc/chrony/chrony.conf, or /etc/chrony.conf on Fedora and Red Hat",
+            _("chrony (Linux)"),
+            _("/etc/chrony/chrony.conf, or /etc/chrony.conf on Fedora and Red Hat"),
             f"server {host}{chrony_port} iburst",
             "sudo systemctl restart chronyd && chronyc sources",
         ),
         Recipe(
             "timesyncd",
-            "systemd-timesyncd (Linux)",
-            "/etc/systemd/timesyncd.conf",
+            _("systemd-timesyncd (Linux)"),
+            _("/etc/systemd/timesyncd.conf"),
             f"[Time]\nNTP={host}",
             "sudo systemctl restart systemd-timesyncd && timedatectl timesync-status",
             only,
         ),
         Recipe(
             "ntpd",
-            "ntpd (Linux, BSD)",
-            "/etc/ntp.conf",
+            _("ntpd (Linux, BSD)"),
+            _("/etc/ntp.conf"),
             f"server {host} iburst",
             "sudo service ntpd restart || sudo service ntp restart\nntpq -p",
             only,
         ),
         Recipe(
             "ntpsec",
-            "NTPsec (Linux)",
-            "/etc/ntpsec/ntp.conf",
+            _("NTPsec (Linux)"),
+            _("/etc/ntpsec/ntp.conf"),
             f"server {host} iburst",
             "sudo systemctl restart ntpsec && ntpq -p",
             only,
         ),
         Recipe(
             "windows",
-            "Windows",
-            "A terminal opened as administrator. In a domain do it on the controller that is the PDC emulator alone, "
-            "with /reliable:yes added; the others follow by themselves",
+            _("Windows"),
+            _(
+                "A terminal opened as administrator. In a domain do it on the controller that is the PDC emulator, "
+                "with /reliable:yes added; the others follow by themselves"
+            ),
             f'w32tm /config /manualpeerlist:"{host},0x8" /syncfromflags:manual /update',
             "w32tm /resync\nw32tm /query /status",
             only,
         ),
         Recipe(
             "macos",
-            "macOS",
-            "Terminal",
+            _("macOS"),
+            _("Terminal"),
             f"sudo systemsetup -setnetworktimeserver {host}\nsudo systemsetup -setusingnetworktime on",
             f"sntp {host}",
             only,
         ),
         Recipe(
             "try",
-            "Just try it",
-            "Terminal; asks once, prints the offset and changes nothing",
+            _("Just try it"),
+            _("Terminal; asks once, prints the offset and changes nothing"),
             f"chronyd -Q -t 10 'server {host}{chrony_port} iburst'",
         ),
     ]
@@ -132,53 +136,53 @@ def _networks(host: str, only: str, ipv4: str, ipv6: str) -> list[Recipe]:
     """Routers that tell every device at once; they hand out addresses and no names."""
     four = host if _version(host) == 4 else ipv4
     six = host if _version(host) == 6 and "%" not in host and not host.lower().startswith("fe8") else ipv6
-    none4 = only if four else "DHCP hands out IPv4 addresses, and this box has none."
-    none6 = only if six else "DHCPv6 hands out IPv6 addresses, and this box has none but link-local ones."
+    none4 = only if four else _("DHCP hands out IPv4 addresses, and this box has none.")
+    none6 = only if six else _("DHCPv6 hands out IPv6 addresses, and this box has none but link-local ones.")
     return [
         Recipe(
             "dhcp",
-            "Every device at once (DHCP option 42)",
-            "Your router's DHCP page, field NTP server: the address below. Or the line in dnsmasq.conf, as on Pi-hole",
+            _("Every device at once (DHCP option 42)"),
+            _("Your router's DHCP page, field NTP server: the address. Or the line in dnsmasq.conf, as on Pi-hole"),
             f"dhcp-option=option:ntp-server,{four}" if four else "",
             "sudo systemctl restart dnsmasq" if four else "",
             none4,
         ),
         Recipe(
             "openwrt",
-            "OpenWrt router (option 42)",
-            "A shell on the router",
+            _("OpenWrt router (option 42)"),
+            _("A shell on the router"),
             f"uci add_list dhcp.lan.dhcp_option='42,{four}'\nuci commit dhcp" if four else "",
             "/etc/init.d/dnsmasq restart" if four else "",
             none4,
         ),
         Recipe(
             "dhcpd",
-            "ISC dhcpd (option 42)",
-            "/etc/dhcp/dhcpd.conf",
+            _("ISC dhcpd (option 42)"),
+            _("/etc/dhcp/dhcpd.conf"),
             f"option ntp-servers {four};" if four else "",
             "sudo systemctl restart isc-dhcp-server" if four else "",
             none4,
         ),
         Recipe(
             "mikrotik",
-            "MikroTik router (option 42)",
-            "A terminal of the router",
+            _("MikroTik router (option 42)"),
+            _("A terminal of the router"),
             f"/ip dhcp-server network set [find] ntp-server={four}" if four else "",
             "",
             none4,
         ),
         Recipe(
             "dhcpwindows",
-            "Windows DHCP server (option 42)",
-            "PowerShell opened as administrator on the DHCP server",
+            _("Windows DHCP server (option 42)"),
+            _("PowerShell opened as administrator on the DHCP server"),
             f"Set-DhcpServerv4OptionValue -OptionId 42 -Value {four}" if four else "",
             "",
             none4,
         ),
         Recipe(
             "dhcp6",
-            "Every device at once by DHCPv6 (option 56)",
-            "dnsmasq.conf",
+            _("Every device at once by DHCPv6 (option 56)"),
+            _("dnsmasq.conf"),
             f"dhcp-option=option6:ntp-server,[{six}]" if six else "",
             "sudo systemctl restart dnsmasq" if six else "",
             none6,

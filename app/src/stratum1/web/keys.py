@@ -13,6 +13,7 @@ from stratum1.ntp.keyfile import Key, KeyFileError
 from stratum1.web.box import Box
 from stratum1.web.guide import host_of
 from stratum1.web.login import Guard
+from stratum1.words.tongue import _
 
 KINDS = ("AES128", "SHA1")
 MOST = 1000
@@ -57,7 +58,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
         made = ""
         if form.validate_on_submit():
             if form.kind.data not in form.kind.choices:
-                form.kind.errors = ["want one of the types of the list"]
+                form.kind.errors = [_("want one of the types of the list")]
             elif len(keys) >= MOST:
                 form.kind.errors = [f"there are {MOST} already: delete one first"]
             elif not problem:
@@ -86,9 +87,9 @@ def room(box: Box, guard: Guard) -> Blueprint:
             try:
                 if not keyfile.remove_key(place(box), number):
                     abort(404, f"There is no key {number}.")
-                flash(f"Key {number} is deleted; clients that use it are no longer believed.")
+                flash(_("Key {number} is deleted; clients that use it are no longer believed.").format(number=number))
             except (OSError, KeyFileError) as error:
-                flash(f"Key {number} cannot be deleted: {error}")
+                flash(_("Key {number} cannot be deleted: {error}").format(number=number, error=error))
         return redirect(url_for("keys.view"))
 
     return rooms

@@ -19,6 +19,7 @@ from stratum1.web.guide import host_of, is_private_name
 from stratum1.web.password import Passwords, session_key, weakness
 from stratum1.web.throttle import Pace, Throttle
 from stratum1.web.tokens import Tokens
+from stratum1.words.tongue import _
 
 STAYS = timedelta(hours=12)
 TOKEN_PER_MINUTE, TOKEN_BURST = 120, 60
@@ -125,7 +126,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
         form = Welcome(name=box.settings.system.name, zone=box.settings.system.zone)
         if form.validate_on_submit() and _store_first(box, guard, form):
             guard.let_in()
-            flash("Welcome. Everything below works as it is; change what you like.")
+            flash(_("Welcome. Everything below works as it is; change what you like."))
             return redirect(url_for("configure.view"))
         return render_template("welcome.html", form=form), 422 if form.errors else 200
 
@@ -164,12 +165,12 @@ def room(box: Box, guard: Guard) -> Blueprint:
 
         form = NewPassword()
         if form.validate_on_submit():
-            said, _ = guard.refusal(form.old.data or "")
+            said, _code = guard.refusal(form.old.data or "")
             if said:
                 form.old.errors = [said]
             elif _chosen_well(form, box.settings.system.name) and _stored(guard, form):
                 guard.let_in()
-                flash("The password is changed; everybody else is logged out.")
+                flash(_("The password is changed; everybody else is logged out."))
                 return redirect(url_for("configure.view"))
         return render_template("password.html", form=form), 422 if form.errors else 200
 
@@ -181,7 +182,7 @@ def _chosen_well(form: Any, name: str) -> bool:
     if problem:
         form.password.errors = [problem]
     if form.again.data != form.password.data:
-        form.again.errors = ["is not the same"]
+        form.again.errors = [_("is not the same")]
     return not form.errors
 
 

@@ -15,8 +15,9 @@ from stratum1.netconfig.trial import left_s
 from stratum1.settings.network import Network
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
+from stratum1.words.tongue import N_, _
 
-ELSEWHERE = (
+ELSEWHERE = N_(
     "The network is managed by this computer, not by stratum1, so it is changed there. "
     "On the appliance these fields can be set."
 )
@@ -26,7 +27,7 @@ NOTICED_S = 3.0
 
 def locked(box: Box) -> dict[str, str]:
     """Sections that cannot be changed here, with the reason."""
-    return {} if box.network() else {"network": ELSEWHERE}
+    return {} if box.network() else {"network": _(ELSEWHERE)}
 
 
 def trial(box: Box) -> dict[str, Any] | None:
@@ -120,18 +121,18 @@ def room(box: Box, guard: Guard) -> Blueprint:
             return redirect(url_for("configure.view"))
         running = trial(box)
         if running is None or running["mark"] != form.mark.data:
-            flash("That came too late: what it was about is over.")
+            flash(_("That came too late: what it was about is over."))
             return redirect(url_for("configure.view"))
         try:
             orders.give(box.paths, f"network-{what} {running['mark']}")
         except OSError as error:
-            flash(f"The supervisor cannot be told: {error.strerror}.")
+            flash(_("The supervisor cannot be told: {strerror}.").format(strerror=error.strerror))
             return redirect(url_for("configure.view"))
         if what == "back":
-            flash("The former network settings come back; open the box at its former address.")
+            flash(_("The former network settings come back; open the box at its former address."))
         else:
             _wait_for_the_end(box)
-            flash("The new network settings are kept.")
+            flash(_("The new network settings are kept."))
         return redirect(url_for("configure.view"))
 
     return rooms

@@ -70,6 +70,7 @@ def status_schema() -> Schema:
         "time_utc": maybe(INSTANT),
         "stratum": {**COUNT, "description": "As on the wire: 0 is unsynchronised."},
         "texts": {**table(TEXT), "description": "Label to text, as the page lists them."},
+        "labels": {**table(TEXT), "description": "The same labels in the language of the box."},
     }
     properties = {}
     for key in Status().as_dict():

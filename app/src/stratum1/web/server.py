@@ -18,6 +18,7 @@ from stratum1.web.life import Life
 from stratum1.web.listen import ListenError, listen
 from stratum1.web.recorder import Recorder
 from stratum1.web.trial import TRIAL_S
+from stratum1.words import tongue
 
 LAST_WORD_S = 2.0
 """A worker that is still busy so long after SIGTERM is left behind."""
@@ -28,6 +29,7 @@ def serve(argv: list[str]) -> int:
     argparse.ArgumentParser(
         prog="stratum1 web", description="The web page. Address and port are the settings web.address and web.port."
     ).parse_args(argv)
+    tongue.begin()
     box = Box(Paths.from_environment())
     if box.settings_problem:
         _say(box.settings_problem)

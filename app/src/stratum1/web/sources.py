@@ -18,6 +18,7 @@ from stratum1.web.overheard import Overheard
 from stratum1.web.peers import rows as peers
 from stratum1.web.sky import constellations, satellites
 from stratum1.words import TALLIES, Status, compare
+from stratum1.words.tongue import N_, _
 
 PANEL_ROWS = (
     "Satellites",
@@ -60,15 +61,18 @@ def facts(status: Status, receiver: dict[str, Any]) -> list[tuple[str, str]]:
     texts = dict(status.rows())
     speed = receiver.get("baud")
     rows = [
-        ("Receiver", str(receiver.get("name") or "") or status.receiver),
-        ("Device", str(receiver.get("path") or "")),
-        ("Speed", f"{speed} baud" if isinstance(speed, int) and speed > 0 else ""),
-        ("Driver", str(receiver.get("driver") or "")),
+        (N_("Receiver"), str(receiver.get("name") or "") or status.receiver),
+        (N_("Device"), str(receiver.get("path") or "")),
+        (N_("Speed"), _("{number} baud").format(number=speed) if isinstance(speed, int) and speed > 0 else ""),
+        (N_("Driver"), str(receiver.get("driver") or "")),
         ("gpsd", str(receiver.get("gpsd") or "")),
         *((label, texts.get(label, "")) for label in PANEL_ROWS),
-        ("UTC", "leap seconds known" if status.utc_valid else "leap seconds not yet known"),
-        ("TAI - UTC", f"{status.tai_offset_s} s" if status.tai_offset_s else ""),
-        ("Pulses", f"{status.pulses_accepted} believed, {status.pulses_rejected} refused"),
+        (N_("UTC"), _("leap seconds known") if status.utc_valid else _("leap seconds not yet known")),
+        (N_("TAI - UTC"), f"{status.tai_offset_s} s" if status.tai_offset_s else ""),
+        (
+            N_("Pulses"),
+            _("{good} believed, {bad} refused").format(good=status.pulses_accepted, bad=status.pulses_rejected),
+        ),
     ]
     return [(label, text) for label, text in rows if text]
 
@@ -76,10 +80,12 @@ def facts(status: Status, receiver: dict[str, Any]) -> list[tuple[str, str]]:
 def evidence(found: Memory) -> list[str]:
     """How the receiver was looked for at this start, a line for each place; empty when it was not."""
     lines = [
-        f"{place.device}: {place.name or 'a receiver that takes no orders'}, understood at {place.baud} baud"
+        _("{device}: {name}, understood at {number} baud").format(
+            device=place.device, name=place.name or _("a receiver that takes no orders"), number=place.baud
+        )
         for place in found.found
     ]
-    return lines + [f"{device}: nothing was understood at any speed" for device in found.silent]
+    return lines + [_("{device}: nothing was understood at any speed").format(device=device) for device in found.silent]
 
 
 def room(box: Box, guard: Guard) -> Blueprint:
@@ -94,7 +100,9 @@ def room(box: Box, guard: Guard) -> Blueprint:
         return render_template(
             "sources.html",
             facts=facts(status, receiver),
-            verdict=str(receiver.get("verdict") or receiver.get("problem") or "Nothing is known of the receiver yet."),
+            verdict=str(
+                receiver.get("verdict") or receiver.get("problem") or _("Nothing is known of the receiver yet.")
+            ),
             evidence=evidence(load(box.paths.receiver_answer)),
             satellites=sky,
             constellations=constellations(sky),
@@ -127,7 +135,11 @@ def room(box: Box, guard: Guard) -> Blueprint:
             form.length_m.errors = [problem]
             return page(form, 422)
         name = form.cable.data.partition(" (")[0]
-        flash(f"{length_m:g} m of {name} and {other_ns} ns of other delay make {found} ns.")
+        flash(
+            _("{length_m} m of {name} and {other_ns} ns of other delay make {found} ns.").format(
+                length_m=f"{length_m:g}", name=name, other_ns=other_ns, found=found
+            )
+        )
         return redirect(url_for("sources.view"))
 
     @rooms.get("/sources/raw")

@@ -14,16 +14,17 @@ from stratum1.web import selftest
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
 from stratum1.web.support import about
+from stratum1.words.tongue import N_
 from stratum1.words.units import format_duration
 
 DOORS = (
-    ("updating.view", "Update", "A new version from a file, and the way back to the one before"),
-    ("saving.view", "Back-up", "Everything that was set, in one encrypted file, and back again"),
-    ("secure.view", "Certificate", "What browsers are shown at https, and your own instead"),
-    ("keys.view", "NTP keys", "For clients that want proof that it is this box that answers"),
-    ("access.view", "API tokens", "For programs that read or change settings"),
-    ("logs.view", "Log", "What the programs of the box said"),
-    ("login.password", "Password", "A new one; everybody else is logged out"),
+    ("updating.view", N_("Update"), N_("A new version from a file, and the way back to the one before")),
+    ("saving.view", N_("Back-up"), N_("Everything that was set, in one encrypted file, and back again")),
+    ("secure.view", N_("Certificate"), N_("What browsers are shown at https, and your own instead")),
+    ("keys.view", N_("NTP keys"), N_("For clients that want proof that it is this box that answers")),
+    ("access.view", N_("API tokens"), N_("For programs that read or change settings")),
+    ("logs.view", N_("Log"), N_("What the programs of the box said")),
+    ("login.password", N_("Password"), N_("A new one; everybody else is logged out")),
 )
 """(endpoint, title, what is behind it)."""
 
@@ -39,12 +40,12 @@ def facts(box: Box) -> list[tuple[str, str]]:
         slots = None
     uptime = known["uptime_s"]
     rows = [
-        ("Version", stratum1.__version__),
-        ("Slot", slots.running + (", on trial" if slots.standing().on_trial else "") if slots else ""),
-        ("Board", known["board"]),
-        ("Kernel", known["kernel"]),
-        ("Python", known["python"].partition(" ")[0]),
-        ("Running for", format_duration(int(float(uptime) * NS_PER_S)) if uptime else ""),
+        (N_("Version"), stratum1.__version__),
+        (N_("Slot"), slots.running + (", on trial" if slots.standing().on_trial else "") if slots else ""),
+        (N_("Board"), known["board"]),
+        (N_("Kernel"), known["kernel"]),
+        (N_("Python"), known["python"].partition(" ")[0]),
+        (N_("Running for"), format_duration(int(float(uptime) * NS_PER_S)) if uptime else ""),
     ]
     return [(label, text) for label, text in rows if text]
 

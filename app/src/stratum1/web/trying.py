@@ -18,9 +18,10 @@ from stratum1.settings import Settings
 from stratum1.settings.alarms import WAYS
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
+from stratum1.words.tongue import N_, _
 
 PATIENCE_S = 60.0
-UNSTORED = "Name a server and store it; then a test can be sent."
+UNSTORED = N_("Name a server and store it; then a test can be sent.")
 
 
 def notes(box: Box) -> dict[str, dict[str, Any]]:
@@ -42,7 +43,7 @@ def notes(box: Box) -> dict[str, dict[str, Any]]:
 def attempt(paths: Paths, way: str, settings: Settings) -> tuple[bool, str]:
     """Whether it went well, and one line for a person."""
     if way not in settings.ways():
-        return False, UNSTORED
+        return False, _(UNSTORED)
     import subprocess  # hardly anybody ever tries
 
     command = [sys.executable, "-P", "-m", "stratum1", "alarms", "test", way]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from stratum1.tracking.snapshot import Snapshot
+from stratum1.words.tongue import _
 
 
 def found(snapshot: Snapshot) -> str:
@@ -12,7 +13,7 @@ def found(snapshot: Snapshot) -> str:
     if snapshot.receiver_port and snapshot.receiver:
         parts.append(f"{snapshot.receiver_port} {snapshot.receiver}")
     if snapshot.pulse_device and snapshot.last_pulse_ns:
-        parts.append(f"pulse on {snapshot.pulse_device}")
+        parts.append(_("pulse on {device}").format(device=snapshot.pulse_device))
     if snapshot.rollovers:
         parts.append(f"its date put right by {1024 * snapshot.rollovers} weeks")
     return ", ".join(parts)

@@ -12,6 +12,7 @@ from stratum1.tracking.snapshot import Antenna, Leap, Reason, Snapshot, State
 from stratum1.words import evidence, reception
 from stratum1.words.clock import moment
 from stratum1.words.reasons import ANTENNA, REASONS
+from stratum1.words.tongue import N_, _
 from stratum1.words.units import format_bound, format_duration, format_ppm, format_seconds
 
 # The writer publishes every second; after this it is taken for dead (TRACKING_STALE_NS of the page).
@@ -21,12 +22,12 @@ _STALE_RATE = 15e-6
 _SECOND_KNOWN_NS = NS_PER_S // 2
 _SATELLITES_NEEDED = 4
 
-_FIX = {0: "fix unknown", 1: "no fix", 2: "2D fix", 3: "3D fix"}
+_FIX = {0: N_("fix unknown"), 1: N_("no fix"), 2: N_("2D fix"), 3: N_("3D fix")}
 _LEAP = {
-    Leap.NONE: "none announced",
-    Leap.INSERT: "second inserted",
-    Leap.DELETE: "second removed",
-    Leap.UNKNOWN: "not known",
+    Leap.NONE: N_("none announced"),
+    Leap.INSERT: N_("second inserted"),
+    Leap.DELETE: N_("second removed"),
+    Leap.UNKNOWN: N_("not known"),
 }
 
 
@@ -162,36 +163,42 @@ class Status:
             "pulses_rejected": self.pulses_rejected,
             "steps": self.steps,
             "texts": dict(self.rows()),
+            "labels": {label: _(label) for label, _text in self.rows()},
         }
 
     def rows(self) -> tuple[tuple[str, str], ...]:
         """(label, text) in the order in which command line and page list them; nothing unknown is listed."""
-        state = f"{self.state} for {self.since}" if self.since else self.state
-        time = f"{self.day} {self.date} {self.time} {self.zone}" if self.time_known else "not known"
+        state = _("{state} for {time}").format(state=self.state, time=self.since) if self.since else self.state
+        time = f"{self.day} {self.date} {self.time} {self.zone}" if self.time_known else _("not known")
         rows = (
-            ("State", state),
-            ("Because", self.headline),
-            ("To do", self.advice if self.level != "good" else ""),
-            ("Progress", self.progress),
-            ("Detail", self.detail),
-            ("Time", time),
-            ("UTC", f"{self.date_utc} {self.time_utc}" if self.time_known and self.zone != "UTC" else ""),
-            ("Stratum", f"{self.stratum} ({self.refid})" if self.refid else self.stratum),
-            ("Error bound", self.bound),
-            ("Offset", self.offset),
-            ("Jitter", self.jitter),
-            ("Frequency", self.frequency),
-            ("Temperature", self.temperature),
-            ("Satellites", f"{self.satellites} used, {self.fix}" if self.fix else self.satellites),
-            ("Antenna", self.antenna),
-            ("Survey of the position", self.survey),
-            ("Interference", self.jamming),
-            ("Forged signals", self.spoofing),
-            ("Receiver", self.receiver),
-            ("Pulse", self.pulse),
-            ("Found", self.found),
-            ("Holdover left", self.holdover_left),
-            ("Leap second", self.leap),
+            (N_("State"), state),
+            (N_("Because"), self.headline),
+            (N_("To do"), self.advice if self.level != "good" else ""),
+            (N_("Progress"), self.progress),
+            (N_("Detail"), self.detail),
+            (N_("Time"), time),
+            (N_("UTC"), f"{self.date_utc} {self.time_utc}" if self.time_known and self.zone != "UTC" else ""),
+            (N_("Stratum"), f"{self.stratum} ({self.refid})" if self.refid else self.stratum),
+            (N_("Error bound"), self.bound),
+            (N_("Offset"), self.offset),
+            (N_("Jitter"), self.jitter),
+            (N_("Frequency"), self.frequency),
+            (N_("Temperature"), self.temperature),
+            (
+                N_("Satellites"),
+                _("{used_of_seen} used, {fix}").format(used_of_seen=self.satellites, fix=self.fix)
+                if self.fix
+                else self.satellites,
+            ),
+            (N_("Antenna"), self.antenna),
+            (N_("Survey of the position"), self.survey),
+            (N_("Interference"), self.jamming),
+            (N_("Forged signals"), self.spoofing),
+            (N_("Receiver"), self.receiver),
+            (N_("Pulse"), self.pulse),
+            (N_("Found"), self.found),
+            (N_("Holdover left"), self.holdover_left),
+            (N_("Leap second"), self.leap),
         )
         return tuple((label, text) for label, text in rows if text not in ("", "-"))
 
@@ -213,8 +220,8 @@ def describe(snapshot: Snapshot | None, now: tuple[int, int, bool] | None, zone:
     # Both clocks of the difference are the corrected one, so steering and correction drop out.
     age = served - (snapshot.kernel_ns + snapshot.correction_ns)
     state, reason = _judge(snapshot, bound, good, age)
-    said = REASONS[reason]
-    antenna = ANTENNA[snapshot.antenna]
+    said = REASONS[reason].told()
+    antenna = ANTENNA[snapshot.antenna].told()
     blame_antenna = state is not State.LOCKED and snapshot.antenna in (Antenna.OPEN, Antenna.SHORT)
     left = _holdover_left(snapshot, bound, age) if good else None
     bounded = snapshot.reference_ns != 0 and reason is not Reason.CLOCK_STEPPED
@@ -237,14 +244,14 @@ def describe(snapshot: Snapshot | None, now: tuple[int, int, bool] | None, zone:
         offset=format_seconds(snapshot.offset_ns, signed=True) if measured else "-",
         jitter=format_seconds(snapshot.jitter_ns) if measured else "-",
         frequency=format_ppm(snapshot.frequency) if measured else "-",
-        satellites=f"{snapshot.satellites_used} of {snapshot.satellites_seen}",
-        fix=_FIX.get(snapshot.fix_mode, ""),
+        satellites=_("{used} of {seen}").format(used=snapshot.satellites_used, seen=snapshot.satellites_seen),
+        fix=_(_FIX[snapshot.fix_mode]) if snapshot.fix_mode in _FIX else "",
         antenna="" if snapshot.antenna is Antenna.UNKNOWN else antenna.short.removeprefix("antenna "),
         survey=reception.survey(snapshot),
         jamming=reception.jamming(snapshot),
         spoofing=reception.spoofing(snapshot),
         reception=reception.short(snapshot),
-        receiver=snapshot.receiver or "none found",
+        receiver=snapshot.receiver or _("none found"),
         pulse=_pulse(snapshot, served),
         found=evidence.found(snapshot),
         temperature="-" if snapshot.temperature_mc is None else f"{snapshot.temperature_mc / 1000:.1f} °C",
@@ -331,14 +338,14 @@ def _progress(snapshot: Snapshot, state: State, reason: Reason, left: int | None
     if state is State.LOCKED:
         return ""
     if left is not None:
-        return f"{format_duration(left)} left"
+        return _("{time} left").format(time=format_duration(left))
     if reason in (Reason.NO_FIX, Reason.FIX_LOST):
         used, seen = snapshot.satellites_used, snapshot.satellites_seen
         if seen < _SATELLITES_NEEDED:
-            return f"{seen}/{_SATELLITES_NEEDED} seen, {used} used"
-        return f"{seen} seen, {used}/{_SATELLITES_NEEDED} used"
+            return _("{seen}/{needed} seen, {used} used").format(seen=seen, needed=_SATELLITES_NEEDED, used=used)
+        return _("{seen} seen, {used}/{needed} used").format(seen=seen, needed=_SATELLITES_NEEDED, used=used)
     if reason in (Reason.SETTLING, Reason.LABELS_DISAGREE, Reason.LABELS_AMBIGUOUS) and snapshot.labels_needed:
-        return f"{snapshot.labels_agreeing} of {snapshot.labels_needed} agree"
+        return _("{some} of {all} agree").format(some=snapshot.labels_agreeing, all=snapshot.labels_needed)
     return ""
 
 
@@ -356,14 +363,16 @@ def _holdover_left(snapshot: Snapshot, bound: int, age: int) -> int:
 def _pulse(snapshot: Snapshot, served: int) -> str:
     device = snapshot.pulse_device
     if not snapshot.last_pulse_ns:
-        return f"{device}: never seen" if device else "no pulse input"
+        return f"{device}: {_('never seen')}" if device else _("no pulse input")
     ago = served - (snapshot.last_pulse_ns + snapshot.correction_ns)
-    text = "every second" if -NS_PER_S < ago < 3 * NS_PER_S else f"last {format_duration(ago)} ago"
+    text = _("every second")
+    if not -NS_PER_S < ago < 3 * NS_PER_S:
+        text = _("last {time} ago").format(time=format_duration(ago))
     return f"{device}: {text}" if device else text
 
 
 def _leap(snapshot: Snapshot) -> str:
-    text = _LEAP[snapshot.leap]
+    text = _(_LEAP[snapshot.leap])
     if snapshot.leap in (Leap.INSERT, Leap.DELETE) and snapshot.leap_at_ns:
-        return f"{text} before {iso_utc(snapshot.leap_at_ns)[:16].replace('T', ' ')} UTC"
+        return _("{what} before {when} UTC").format(what=text, when=iso_utc(snapshot.leap_at_ns)[:16].replace("T", " "))
     return text

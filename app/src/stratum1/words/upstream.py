@@ -6,12 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stratum1.upstream import Tally, Upstream, Verdict
+from stratum1.words.tongue import N_, _, ngettext
 from stratum1.words.units import format_bound, format_seconds
 
 TALLIES: dict[Tally, str] = {
-    Tally.UNUSABLE: "cannot be counted",
-    Tally.FALSETICKER: "contradicts the majority",
-    Tally.CANDIDATE: "one of the majority",
+    Tally.UNUSABLE: N_("cannot be counted"),
+    Tally.FALSETICKER: N_("contradicts the majority"),
+    Tally.CANDIDATE: N_("one of the majority"),
 }
 
 
@@ -30,9 +31,9 @@ def compare(upstream: Upstream | None) -> Comparison:
     if upstream is None:
         return Comparison(
             "warning",
-            "upstream not checked",
-            "Nothing is known of the upstream servers: the process that asks them does not run.",
-            "It is started anew by itself; if this stays, look at the log.",
+            _("upstream not checked"),
+            _("Nothing is known of the upstream servers: the process that asks them does not run."),
+            _("It is started anew by itself; if this stays, look at the log."),
         )
     if upstream.verdict is Verdict.DISAGREES:
         return _disagrees(upstream)
@@ -47,48 +48,58 @@ def _disagrees(upstream: Upstream) -> Comparison:
     if upstream.contradicts:
         return Comparison(
             "alarm",
-            "upstream disagrees",
-            f"This box is {difference} what {upstream.majority} upstream servers agree on.",
-            "Check the antenna's surroundings for a repeater or a forged signal, and the receiver's leap seconds; "
-            "until it is clear which is wrong, do not rely on this time alone.",
+            _("upstream disagrees"),
+            _("This box is {difference} what {majority} upstream servers agree on.").format(
+                difference=difference, majority=upstream.majority
+            ),
+            _(
+                "Check the antenna's surroundings for a repeater or a forged signal, and the receiver's leap seconds; "
+                "until it is clear which is wrong, do not rely on this time alone."
+            ),
         )
     return Comparison(
         "warning",
-        "one server disagrees",
-        f"This box is {difference} the one upstream server that answers, which may be wrong itself.",
-        "Name three servers of different operators: then it can be told who is wrong.",
+        _("one server disagrees"),
+        _("This box is {difference} the one upstream server that answers, which may be wrong itself.").format(
+            difference=difference
+        ),
+        _("Name three servers of different operators: then it can be told who is wrong."),
     )
 
 
 def _others(upstream: Upstream) -> Comparison:
-    of = f"{upstream.majority} of {len(upstream.servers)} upstream server{'s' * (len(upstream.servers) != 1)}"
+    agree = ngettext(
+        "{some} of {all} upstream servers agrees with this box within {span}.",
+        "{some} of {all} upstream servers agree with this box within {span}.",
+        upstream.majority,
+    ).format(some=upstream.majority, all=len(upstream.servers), span=_within(upstream))
     return {
         Verdict.WAITING: Comparison(
-            "busy", "asking upstream", "The upstream servers are being asked.", "Wait a minute."
+            "busy", _("asking upstream"), _("The upstream servers are being asked."), _("Wait a minute.")
         ),
         Verdict.AGREES: Comparison(
             "good",
-            "upstream agrees",
-            f"{of} agree{'s' * (upstream.majority == 1)} with this box within {_within(upstream)}.",
-            "Nothing to do.",
+            _("upstream agrees"),
+            agree,
+            _("Nothing to do."),
         ),
         Verdict.NO_MAJORITY: Comparison(
             "warning",
-            "upstream is split",
-            "The upstream servers contradict each other, so they prove nothing.",
-            "Name three or more servers of different operators.",
+            _("upstream is split"),
+            _("The upstream servers contradict each other, so they prove nothing."),
+            _("Name three or more servers of different operators."),
         ),
         Verdict.UNREACHABLE: Comparison(
             "warning",
-            "upstream unreachable",
-            "No upstream server gives a usable answer.",
-            "Check the network and the names in upstream.servers.",
+            _("upstream unreachable"),
+            _("No upstream server gives a usable answer."),
+            _("Check the network and the names in upstream.servers."),
         ),
         Verdict.NOT_COMPARED: Comparison(
             "busy",
-            "upstream waits for us",
-            "The upstream servers answer; this box claims no time that they could be compared with.",
-            "Wait until this box has its own time.",
+            _("upstream waits for us"),
+            _("The upstream servers answer; this box claims no time that they could be compared with."),
+            _("Wait until this box has its own time."),
         ),
     }[upstream.verdict]
 

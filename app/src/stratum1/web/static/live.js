@@ -17,7 +17,7 @@
     if (element.textContent !== text) element.textContent = text;
   }
 
-  function list(texts) {
+  function list(texts, labels) {
     const rows = Object.entries(texts).filter(([label]) => !IN_HEAD.has(label));
     const shown = [...facts.children];
     rows.forEach(([label, text], i) => {
@@ -27,7 +27,7 @@
         row.append(document.createElement("dt"), document.createElement("dd"));
         facts.append(row);
       }
-      if (row.firstElementChild.textContent !== label) row.firstElementChild.textContent = label;
+      if (row.firstElementChild.textContent !== labels[label]) row.firstElementChild.textContent = labels[label];
       if (row.lastElementChild.textContent !== text) row.lastElementChild.textContent = text;
     });
     shown.slice(rows.length).forEach((row) => row.remove());
@@ -48,7 +48,7 @@
     put("progress", said.progress);
     put("advice", said.level === "good" ? "" : said.advice);
     put("bound", said.time_known ? said.texts["Error bound"] + " from true time" : "");
-    list(said.texts);
+    list(said.texts, said.labels);
     document.title = said.state + " · " + boxName;
     if (said.time_known !== known) {
       known = said.time_known;
