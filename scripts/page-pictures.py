@@ -22,7 +22,10 @@ PICTURES: tuple[tuple[str, str, ViewportSize, str], ...] = (
     ("status-phone", "/", PHONE, "light"),
     ("status-desk", "/", DESK, "dark"),
     ("history-desk", "/history", DESK, "light"),
+    ("history-phone", "/history", PHONE, "dark"),
     ("sources-desk", "/sources", DESK, "dark"),
+    ("help-desk", "/help", DESK, "light"),
+    ("help-phone", "/help", PHONE, "dark"),
     ("clock-desk", "/clock?zones=Europe/Berlin UTC America/New_York Asia/Tokyo", DESK, "dark"),
 )
 

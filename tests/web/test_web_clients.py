@@ -45,7 +45,8 @@ def responder(paths: Paths) -> CountersPage:
     verdicts[Verdict.ANSWER], verdicts[Verdict.RATE], verdicts[Verdict.SHORT] = 1000, 2, 1
     versions = [0, 0, 0, 3, 1000, 0, 0, 0]
     struct.pack_into("=Q16Q8Q", block, 0, 5000, *verdicts, *versions)
-    block[layout._BLOCK.size - 2], block[layout._BLOCK.size - 1] = 4, 1
+    family = struct.calcsize("=Q 16Q 8Q 8Q 6Q qqq Qq")
+    block[family], block[family + 1] = 4, 1
     now = time.monotonic_ns()
     address = int(ipaddress.IPv4Address("192.0.2.77"))
     row = (address, 0, now, 0, 64 * 10**9, 1003, 3, now // 10**9, 0, 4 << 3 | 3, 0, 0)
