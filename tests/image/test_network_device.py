@@ -159,7 +159,8 @@ def test_device_with_a_clock_is_asked_for_ntp_or_all(
     ("stamping", "tx_types", "rx_filters", "why"),
     [
         (0x1A, 0b01, 0b01, "the kernel's are used"),  # software only
-        (0x5F, 0b01, 1 << 1, "the kernel's are used"),  # cannot stamp what is sent
+        (0x5E, 0b11, 1 << 1, "the kernel's are used"),  # cannot stamp what is sent
+        (0x5F, 0b01, 1 << 1, "the kernel's are used"),  # cannot be told to
         (0x5F, 0b11, 1 << 12, "PTP alone"),
     ],
 )

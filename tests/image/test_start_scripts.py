@@ -244,6 +244,16 @@ def test_appliance_is_ended_before_its_data_is_unmounted() -> None:
     assert order == ["/usr/libexec/stratum1/stop", "/etc/init.d/rcK", "/usr/libexec/stratum1/restart"]
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_try_of_a_new_system_is_asked_for_after_everything_is_unmounted(box: Box, asked: bool) -> None:
+    if asked:
+        box.write("run/tryboot", "")
+    text = (ROOTFS / "usr/libexec/stratum1/restart").read_text(encoding="utf-8")
+    script = text.replace("/run/", f"{box.root}/run/").replace("/usr/bin/stratum1", "stratum1")
+    subprocess.run(["sh", "-c", script], env={**os.environ, "PATH": f"{box.tools}:{os.environ['PATH']}"}, check=False)
+    assert box.called == ["umount -a -r", *(["stratum1 update restart"] if asked else [])]
+
+
 def test_only_ram_is_mounted_to_be_written() -> None:
     rows = [line.split() for line in (ROOTFS / "etc/fstab").read_text(encoding="utf-8").splitlines() if line[0] != "#"]
     writable = {row[1]: row[2] for row in rows if "ro" not in row[3].split(",")}
