@@ -10,6 +10,7 @@ from pathlib import Path
 # A udev name; the header's UART on a Pi 3, 4, 5 and Zero 2 W; what the firmware calls the first one; further PL011s
 # (on a Pi 5 ttyAMA10 is the debug plug); the mini UART, which has the header while Bluetooth has the PL011; USB.
 PATTERNS = ("gps[0-9]*", "ttyAMA0", "serial0", "ttyAMA*", "ttyS[0-3]", "ttyACM*", "ttyUSB*")
+_BEGINNINGS = ("gps", "serial0", "ttyA", "ttyS", "ttyU")
 _MOST = 8
 
 _NO_UART = "0"
@@ -20,7 +21,8 @@ def candidates(root: Path) -> list[Path]:
     """The devices themselves and no links to them, at most eight; `root` is put in front of /dev, /proc and /sys."""
     dev = root / "dev"
     try:
-        names = os.listdir(dev)
+        # Asked once a second, in a folder of hundreds.
+        names = [name for name in os.listdir(dev) if name.startswith(_BEGINNINGS)]
     except OSError:
         return []
     consoles = _consoles(root)
