@@ -16,6 +16,8 @@ from stratum1.timescale import NS_PER_MS, NS_PER_S
 SILENT_NS = 3500 * NS_PER_MS
 """A receiver in use without a fix for so long gives way to one that has one."""
 FRESH_NS = 1500 * NS_PER_MS
+STEADY_NS = 30 * NS_PER_S
+"""A better one is listened to again when it has had a fix for so long."""
 LOOK_NS = 5 * NS_PER_S
 
 _LASTING = (Device, Sky, Hardware, Surveying, LeapNotice)
@@ -26,6 +28,7 @@ class _Receiver:
     def __init__(self, stream: GpsdStream) -> None:
         self.stream = stream
         self.fix_ns: int | None = None
+        self._since_ns = 0
         self._lasting: dict[type[Event], Event] = {}
 
     def receive(self, now_ns: int) -> list[Event]:
@@ -37,6 +40,8 @@ class _Receiver:
                 and event.date_plausible
                 and event.utc_valid is not False
             ):
+                if not self.has_fix(now_ns, SILENT_NS):
+                    self._since_ns = now_ns
                 self.fix_ns = now_ns
             elif isinstance(event, Gone):
                 self.fix_ns = None
@@ -46,6 +51,9 @@ class _Receiver:
 
     def lasting(self) -> list[Event]:
         return list(self._lasting.values())
+
+    def steady(self, now_ns: int) -> bool:
+        return self.has_fix(now_ns, FRESH_NS) and now_ns - self._since_ns >= STEADY_NS
 
     def has_fix(self, now_ns: int, within_ns: int) -> bool:
         return self.fix_ns is not None and 0 <= now_ns - self.fix_ns <= within_ns
@@ -99,7 +107,10 @@ class Receivers:
             self._receivers = [_Receiver(self._make(device)) for device in devices or ("",)]
 
     def _next(self, now_ns: int) -> int:
-        """Who is to be listened to: whoever is, until it has had no fix for a while and another one has."""
+        """Whoever is listened to, until it has had no fix for a while and another has, or a better one is steady again."""
+        better = [at for at in range(self._used) if self._receivers[at].steady(now_ns)]
+        if better:
+            return better[0]
         if self._receivers[self._used].has_fix(now_ns, SILENT_NS):
             return self._used
         fit = [at for at, receiver in enumerate(self._receivers) if receiver.has_fix(now_ns, FRESH_NS)]
