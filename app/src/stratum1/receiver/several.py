@@ -107,7 +107,7 @@ class Receivers:
             self._receivers = [_Receiver(self._make(device)) for device in devices or ("",)]
 
     def _next(self, now_ns: int) -> int:
-        """Whoever is listened to, until it has had no fix for a while and another has, or a better one is steady again."""
+        """Whoever is listened to, until it has lost its fix and another has one, or a better one is steady again."""
         better = [at for at in range(self._used) if self._receivers[at].steady(now_ns)]
         if better:
             return better[0]
