@@ -87,7 +87,7 @@ def test_pulses_that_are_refused_may_be_right_and_the_bound_holds_room_for_it(of
 
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("sigma_us", [6, 20, 60])
-def test_the_bound_of_coarse_stamps_needs_no_rule_of_its_own(seed: int, sigma_us: int) -> None:
+def test_the_bound_of_coarse_stamps_covers_gaps_and_strays_too(seed: int, sigma_us: int) -> None:
     """It grows with the width of the stamps as it should, and is passed neither in steady state nor after gaps."""
     rng = random.Random(seed)
     bench = Bench(noise=lambda second: round(rng.gauss(0, sigma_us * 1e3) * 10))

@@ -5,53 +5,30 @@ from libc.math cimport fabs, llround, sqrt
 from libc.stdint cimport int64_t
 from libc.stdlib cimport llabs
 
-from stratum1.discipline.edges cimport Edges
-from stratum1.discipline.labels cimport LABEL_AGREES, LABEL_AMBIGUOUS, Labels, Verdict
-from stratum1.discipline.leaps cimport Leaps
-from stratum1.discipline.sawtooth cimport Sawtooth
+from stratum1.discipline.claim cimport DISTRUST, HOLDOVER, LOCKED, SETTLED, UNSYNCHRONISED, Claim
+from stratum1.discipline.labels cimport LABEL_AGREES, LABEL_AMBIGUOUS, Verdict
 from stratum1.discipline.tracker cimport PULSE_BELIEVED, PULSE_TAKEN, Outcome, Tracker
 from stratum1.timescale cimport floor_seconds
 
 from stratum1.discipline.types import Config, Estimate, Order, StoredDrift
 from stratum1.tracking.snapshot import Leap, Reason, State
 
-cdef enum:
-    ACQUIRING = 0
-    LOCKED = 1
-    HOLDOVER = 2
-    UNSYNCHRONISED = 3
-
 cdef int64_t SECOND = 1000000000
 cdef int64_t DAY = 86400 * SECOND
 cdef int64_t INSTANT_LIMIT = 1 << 62
-cdef int64_t PULSES_GONE = 3 * SECOND          # loss policy: no good pulse for longer than this
-cdef int64_t MESSAGES_GONE = 5 * SECOND
 cdef int64_t STEP_SEEN = 500000                # as TRACKING_STEP_NS: no slew moves realtime - monotonic so
 cdef int64_t SYSTEM_RIGHT = 400000000           # so far a clock that names the seconds may be off
 cdef int64_t BETWEEN = 5000000                 # a message farther than this from a whole second names none
-cdef int DISTRUST = 3                          # messages in a row that name another second
-cdef int CONVINCED = 600                       # until another second than the one served is believed
 cdef int BELIEVE = 60                          # refused pulses in a row that agree make a step
 cdef int BELIEVE_UNSERVED = 5                  # the same while nobody is served
-cdef int SETTLED = 4                           # pulses
-cdef int RETURNED = 3                          # pulses that end a holdover
-cdef double SETTLED_BOUND = 2e6                # ns: first lock is no worse
 cdef double FIRST_FREQUENCY = 100e3            # ns/s: crystals are within 100 ppm
 cdef double STORED_LEAST = 1e3                 # ns/s: a remembered frequency is no better
 cdef double SLEW = 100e-6                      # s/s: most that is spent on working off a rest
 cdef double MOST = 500e-6                      # s/s: the kernel adjusts no farther
-cdef double LEAST_STEP = 1000.0                # ns: less is slewed
 cdef double FIRST_PULSE_OFF = 10e6             # ns
-cdef int STEP_TRIES = 3                        # a clock that does not obey is left alone
-
-LOST = {
-    Reason.NO_PULSE: Reason.PULSE_LOST,
-    Reason.NO_FIX: Reason.FIX_LOST,
-    Reason.NO_MESSAGES: Reason.MESSAGES_LOST,
-}
 
 
-cdef class Discipline:
+cdef class Discipline(Claim):
     """Not for more than one thread.
 
     begin() once; then each thing as it happens, advance() once a second and after each pulse, and
@@ -59,54 +36,7 @@ cdef class Discipline:
     time at the last reading of the clock.
     """
 
-    cdef object _config
-    cdef Tracker _tracker
-    cdef Labels _labels
-    cdef Edges _edges
-    cdef Sawtooth _sawtooth
-    cdef int64_t _waiting               # stamp of a pulse that waits for what the receiver says of it; 0 = none
-
-    # settings
-    cdef int64_t _delay_ns
-    cdef int64_t _bound_limit_ns, _holdover_limit_ns
-    cdef bint _by_system
-    cdef bint _steers
-
-    # the clocks' last readings
-    cdef int64_t _now
-    cdef int64_t _monotonic
-
-    # state
-    cdef int _state
-    cdef object _reason
-    cdef object _given_up               # why time was given up last
-    cdef int64_t _since
-    cdef bint _ever_locked
-    cdef bint _second_known             # a second was served, and the clock not stepped since
-
-    # messages
-    cdef object _messages_reason, _pulses_reason
-    cdef int64_t _last_message
-    cdef bint _fix, _utc_bad
-    cdef int _ambiguous
-
-    cdef Leaps _leaps
-
-    cdef object _temperature
-    cdef object _stored
-    cdef int _steps
-    cdef int _step_asked                # orders to step that the clock has not obeyed yet
-
     def __init__(self, config: Config):
-        self._tracker = Tracker()
-        self._labels = Labels()
-        self._edges = Edges()
-        self._sawtooth = Sawtooth()
-        self._leaps = Leaps()
-        self._state = ACQUIRING
-        self._reason = Reason.STARTING
-        self._messages_reason = Reason.NO_MESSAGES
-        self._pulses_reason = Reason.NO_PULSE
         self.reconfigure(config)
 
     def reconfigure(self, config: Config):
@@ -162,16 +92,9 @@ cdef class Discipline:
         if not self._labels.held and self._labels.agreeing >= self._needed():
             self._tracker.shift(0, self._labels.seconds * SECOND)
             self._labels.hold()
-            self._second_known = False
             verdict = LABEL_AGREES
         if self._labels.held and verdict == LABEL_AGREES:
             self._leaps.agreed = self._tracker.servo.utc(arrival_ns)
-
-    cdef int _needed(self):
-        """How many messages in a row must agree: many when they name another second than was served."""
-        if self._second_known and self._labels.seconds != 0:
-            return CONVINCED
-        return self._labels.needed()
 
     def messages_lost(self, reason: Reason):
         """No messages can come: gpsd gone, receiver unplugged, messages ceased."""
@@ -270,109 +193,6 @@ cdef class Discipline:
         if self._by_system:
             self._labels.hold()
 
-    cdef void _restart(self):
-        """Forget the phase and the seconds; the frequency stays."""
-        self._waiting = 0
-        self._tracker.restart()
-        self._labels.forget()
-
-    # States
-
-    cdef bint _serves(self):
-        return self._state == LOCKED or self._state == HOLDOVER
-
-    cdef bint _remembers(self):
-        """Whether the phase is one that was served, if need be by the clock's reading before a step."""
-        return self._serves() or (self._state == UNSYNCHRONISED and self._given_up == Reason.CLOCK_STEPPED)
-
-    cdef void _enter(self, int state, reason):
-        if state != self._state:
-            self._since = self._now
-        self._state = state
-        self._reason = reason
-
-    cdef void _give_up(self, reason):
-        self._second_known = self._labels.held and not self._by_system
-        self._enter(UNSYNCHRONISED, reason)
-        self._given_up = reason
-        if not self._by_system:
-            self._labels.forget()
-
-    cdef object _missing(self):
-        """What does not come from the receiver now; None when all comes."""
-        if not self._by_system:
-            if self._messages_reason is not None:
-                return self._messages_reason
-            if self._now - self._last_message > MESSAGES_GONE:
-                return Reason.NO_MESSAGES
-            if not self._fix:
-                return Reason.NO_FIX
-            if self._utc_bad:
-                return Reason.UTC_UNVERIFIED
-            if self._labels.differing >= DISTRUST:
-                return Reason.LABELS_DISAGREE
-        if self._pulses_reason is not None:
-            return self._pulses_reason
-        if self._now - self._edges.last_ns > PULSES_GONE:
-            return Reason.NO_PULSE
-        if self._tracker.running and self._now - self._tracker.last_good > PULSES_GONE:
-            return Reason.PULSE_OUTLIERS
-        return None
-
-    cdef object _wanting(self):
-        """What is still wanted before a lock, all being there; None when nothing."""
-        if not self._edges.regular(self._now) and not self._second_known:
-            return Reason.PULSE_NOT_1HZ
-        if not self._labels.held:
-            if self._ambiguous >= DISTRUST:
-                return Reason.LABELS_AMBIGUOUS
-            if self._second_known and self._labels.seconds != 0:
-                return Reason.LABELS_DISAGREE
-            return Reason.SETTLING
-        if self._tracker.returned < RETURNED or self._tracker.settled < SETTLED:
-            return Reason.SETTLING
-        if self._tracker.bound(0.0) > min(SETTLED_BOUND, self._bound_limit_ns / 2.0):
-            return Reason.SETTLING
-        return None
-
-    cdef void _decide(self):
-        reason = self._missing()
-        if self._serves():
-            self._decide_served(reason)
-            return
-        if reason is not None and self._state == UNSYNCHRONISED:
-            self._reason = self._given_up
-            return
-        if reason is None or reason == Reason.PULSE_OUTLIERS:
-            reason = self._wanting() or reason
-        if reason is None and self._wants_step():
-            self._step_asked += 1
-            reason = Reason.SETTLING
-        if reason is None:
-            self._ever_locked = True
-            self._step_asked = 0
-            self._enter(LOCKED, Reason.TRACKING)
-        elif self._state == UNSYNCHRONISED and reason == Reason.SETTLING:
-            self._reason = self._given_up
-        else:
-            self._reason = reason
-
-    cdef void _decide_served(self, reason):
-        if self._tracker.bound(0.0) > self._bound_limit_ns:
-            self._give_up(Reason.BOUND_EXCEEDED)
-        elif self._state == HOLDOVER and self._now - self._since > self._holdover_limit_ns:
-            self._give_up(Reason.HOLDOVER_EXPIRED)
-        elif self._leaps.missed(self._utc(), self._labels.seconds, self._labels.differing, DISTRUST):
-            self._give_up(Reason.LABELS_DISAGREE)
-        elif self._labels.differing >= CONVINCED:
-            self._give_up(Reason.LABELS_DISAGREE)
-            self._second_known = False
-        elif reason is not None:
-            self._tracker.returned = 0
-            self._enter(HOLDOVER, LOST.get(reason, reason))
-        elif self._state == HOLDOVER and self._tracker.returned >= RETURNED:
-            self._enter(LOCKED, Reason.TRACKING)
-
     # Clocks
 
     cdef void _moved(self, int64_t clock_ns, int64_t offset_ns):
@@ -413,23 +233,6 @@ cdef class Discipline:
         if leap:
             self._tracker.shift(0, leap)
             self._leaps.take()
-
-    cdef int64_t _utc(self):
-        return self._tracker.servo.utc(self._now)
-
-    cdef int64_t _clock_offset(self):
-        return self._tracker.servo.whole_ns + llround(self._tracker.servo.offset(self._now))
-
-    cdef bint _wants_step(self):
-        """The kernel clock is moved before the first lock, and moved back when someone else moved it.
-
-        When nobody obeys (no permission), the correction carries it all.
-        """
-        if not self._steers or self._step_asked >= STEP_TRIES:
-            return False
-        if self._ever_locked and self._given_up != Reason.CLOCK_STEPPED:
-            return False
-        return llabs(self._clock_offset()) > max(LEAST_STEP, 5.0 * self._tracker.latency.spread())
 
     def advance(self, int64_t kernel_ns, int64_t monotonic_ns, temperature_mc: int | None = None) -> Order:
         """Both clocks now, read as near to each other as can be; the answer is what the kernel clock should do."""

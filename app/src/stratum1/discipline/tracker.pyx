@@ -22,9 +22,12 @@ cdef int WARMED_UP = 60             # pulses until the filter's frequency is wor
 cdef double COVER_CALM = 4.8        # standard errors in the bound while nothing happens: one in 100 000 as in loads.pyx
 cdef double COVER = 3.6             # standard errors while something happens: the filter has seen it then
 cdef double GRAIN = 2.0             # ns: rounding, and the clock's reading itself
-cdef double FEW = 16.0              # pulses
+cdef double FEW = 16.0              # pulses that the width of the noise is learned from ...
+cdef double NEW = 90.0              # ... and since the phase was set, that leave as much doubt again
 cdef double CALMING = 1e-3          # how fast the calm standard error may rise, per pulse
 cdef double TAILED = 1.1            # more standard errors where the noise has a tail: so has the error then
+cdef double COARSE = 5000.0         # ns: stamps wider than this ...
+cdef double COARSER = 2.0         # ... leave more doubt, of which a busy machine has other kinds than noise
 cdef double LASTING = 12.0          # s: noise may hide what it has just shown, so doubt does not end at once
 cdef double WRENCHED = 500.0        # ns/s: no load pushes a crystal farther
 cdef double READING = 20e3          # ns: how far apart two clocks may have been read
@@ -227,10 +230,12 @@ cdef class Tracker:
         cdef double age, sigma, few, late
         if not self.running or self.settled == 0:
             return 9e18
-        # A width learned from few pulses may be too narrow, and noise may just be growing.
-        few = (1.0 + FEW / max(self.latency.count, ONSET)) * self.latency.excess()
+        # What was learned from few pulses may be too narrow, and noise may just be growing.
+        few = (1.0 + FEW / max(self.latency.count, ONSET) + NEW / self.settled) * self.latency.excess()
         if self.latency.late:
             few *= TAILED
+        if self.latency.spread() > COARSE:
+            few *= COARSER
         sigma = sqrt(self.servo.var_x)
         age = (self.servo.reference_ns - self.last_good) * 1e-9 + ahead
         late = max(0.0, min(ahead, age - NEXT))
