@@ -14,7 +14,7 @@ from alarm_servers import Hook, Smtp, Syslog, certificate, free_port, serving, t
 from stratum1.alarms import mail, syslog, webhook
 from stratum1.alarms.book import Event
 from stratum1.alarms.message import Message, about
-from stratum1.alarms.ways import WayError
+from stratum1.alarms.trouble import WayError
 from stratum1.settings.alarms import Mail, Webhook
 from stratum1.settings.alarms import Syslog as SyslogSettings
 from stratum1.words import Status

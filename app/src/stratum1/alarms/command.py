@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import sys
 
-from stratum1.alarms.ways import WayError, sender
+from stratum1.alarms.trouble import WayError
+from stratum1.alarms.ways import sender
 from stratum1.paths import Paths
 from stratum1.settings import load
 from stratum1.settings.alarms import WAYS

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.utils import make_msgid
 
 from stratum1.alarms.message import Message
-from stratum1.alarms.ways import PATIENCE_S, WayError, why
+from stratum1.alarms.trouble import PATIENCE_S, WayError, why
 from stratum1.settings.alarms import Mail
 
 

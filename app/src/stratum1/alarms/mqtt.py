@@ -20,7 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from stratum1 import __version__
 from stratum1.alarms.message import Message
-from stratum1.alarms.ways import PATIENCE_S, WayError, why
+from stratum1.alarms.trouble import PATIENCE_S, WayError, why
 from stratum1.settings.alarms import Mqtt
 from stratum1.words import Status
 from stratum1.words.alarms import Alarm

@@ -15,7 +15,8 @@ from stratum1 import safefile
 from stratum1.alarms import message
 from stratum1.alarms.book import Book
 from stratum1.alarms.outbox import Outbox
-from stratum1.alarms.ways import Send, WayError, sender
+from stratum1.alarms.trouble import WayError
+from stratum1.alarms.ways import Send, sender
 from stratum1.heartbeat import Heartbeat
 from stratum1.ntp.counters import CountersReader
 from stratum1.paths import Paths

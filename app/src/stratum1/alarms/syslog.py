@@ -8,7 +8,7 @@ import re
 import socket
 
 from stratum1.alarms.message import Message
-from stratum1.alarms.ways import PATIENCE_S, WayError, why
+from stratum1.alarms.trouble import PATIENCE_S, WayError, why
 from stratum1.settings.alarms import Syslog
 
 FACILITY_NTP = 12

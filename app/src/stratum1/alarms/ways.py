@@ -8,16 +8,8 @@ from collections.abc import Callable
 from stratum1.alarms.message import Message
 from stratum1.settings import Settings
 
-PATIENCE_S = 15.0
-"""What a server may take for one step."""
-
-
-class WayError(Exception):
-    """One line: what went wrong, and where."""
-
-
 Send = Callable[[Message], None]
-"""Raises WayError."""
+"""Raises WayError (trouble.py)."""
 
 
 def sender(way: str, settings: Settings) -> Send:
@@ -37,11 +29,3 @@ def sender(way: str, settings: Settings) -> Send:
     from stratum1.alarms import mqtt
 
     return lambda message: mqtt.send_test(message, settings.mqtt)
-
-
-def why(error: BaseException, server: str, port: int) -> str:
-    """An error of a socket or of TLS as one line."""
-    text = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
-    if isinstance(error, TimeoutError):
-        text = "does not answer"
-    return f"{server} port {port}: {' '.join(str(text).split())}"

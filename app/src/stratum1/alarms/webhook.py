@@ -9,7 +9,7 @@ import ssl
 from urllib.parse import urlsplit
 
 from stratum1.alarms.message import Message
-from stratum1.alarms.ways import PATIENCE_S, WayError, why
+from stratum1.alarms.trouble import PATIENCE_S, WayError, why
 from stratum1.settings.alarms import Webhook
 
 
