@@ -3,45 +3,22 @@
 
 from __future__ import annotations
 
-from stratum1.receiver.talk import Message, Splitter, Ubx
-from stratum1.simulator import nmea
-from stratum1.simulator.nmea import Moment
-from stratum1.simulator.quirks import Quirks
+from stratum1.receiver.talk import Message, Ubx
+from stratum1.simulator.listener import Listener
 
 _NMEA_NAMES = {0: "GGA", 1: "GLL", 2: "GSA", 3: "GSV", 4: "RMC", 5: "VTG", 8: "ZDA"}
 
 
-class Casic:
+class Casic(Listener):
     """`refuses` holds ids of CFG messages as "0603"; many refuse MON-VER ("0a04")."""
 
-    def __init__(self, quirks: Quirks | None = None) -> None:
-        self._quirks = quirks or Quirks()
-        self._splitter = Splitter()
-        self.rates: dict[str, int] = {}
+    def forget(self) -> None:
+        super().forget()
         self.settings: dict[int, bytes] = {}
         """The last accepted payload of each CFG message, by id."""
-        self._epochs = 0
-        self.forget()
-
-    def forget(self) -> None:
-        self.rates = {"RMC": 1, "GGA": 1, "GSA": 1, "GSV": 1}
-        self.settings.clear()
-
-    def burst(self, moment: Moment, whole_second: bool) -> list[bytes]:
-        self._epochs += 1
-        sentences = nmea.burst(moment)
-        wanted = [s for s in sentences if self._is_due(s[3:6].decode("ascii"))]
-        return wanted if whole_second else wanted[:2]
-
-    def _is_due(self, name: str) -> bool:
-        every = self.rates.get(name, 0)
-        return bool(every) and self._epochs % every == 0
-
-    def hear(self, data: bytes) -> bytes:
-        return b"".join(self._answer(message) for message in self._splitter.feed(data))
 
     def _answer(self, message: Message) -> bytes:
-        if not isinstance(message, Ubx) or not message.casic or self._quirks.lost():
+        if not isinstance(message, Ubx) or not message.casic:
             return b""
         subject = (message.class_, message.id_)
         refused = f"{message.class_:02x}{message.id_:02x}" in self._quirks.refuses

@@ -3,46 +3,27 @@
 
 from __future__ import annotations
 
-from stratum1.receiver.talk import Message, Sentence, Splitter
-from stratum1.simulator import nmea
-from stratum1.simulator.nmea import Moment
+from stratum1.receiver.talk import Message, Sentence
+from stratum1.simulator.listener import Listener
 from stratum1.simulator.quirks import Quirks
 
 _PAIR_NAMES = {"0": "GGA", "1": "GLL", "2": "GSA", "3": "GSV", "4": "RMC", "5": "VTG", "6": "ZDA"}
 
 
-class Quectel:
+class Quectel(Listener):
     """`refuses` holds names of commands: PQTMCFGPPS, 752."""
 
     def __init__(self, airoha: bool = False, quirks: Quirks | None = None) -> None:
+        super().__init__(quirks)
         self.airoha = airoha
-        self._quirks = quirks or Quirks()
-        self._splitter = Splitter()
-        self.rates: dict[str, int] = {}
-        self.orders: dict[str, str] = {}
-        """The last accepted parameters of each order."""
-        self._epochs = 0
-        self.forget()
 
     def forget(self) -> None:
-        self.rates = {"RMC": 1, "GGA": 1, "GSA": 1, "GSV": 1}
-        self.orders.clear()
-
-    def burst(self, moment: Moment, whole_second: bool) -> list[bytes]:
-        self._epochs += 1
-        sentences = nmea.burst(moment)
-        wanted = [s for s in sentences if self._is_due(s[3:6].decode("ascii"))]
-        return wanted if whole_second else wanted[:2]
-
-    def _is_due(self, name: str) -> bool:
-        every = self.rates.get(name, 0)
-        return bool(every) and self._epochs % every == 0
-
-    def hear(self, data: bytes) -> bytes:
-        return b"".join(self._answer(message) for message in self._splitter.feed(data))
+        super().forget()
+        self.orders: dict[str, str] = {}
+        """The last accepted parameters of each order."""
 
     def _answer(self, message: Message) -> bytes:
-        if not isinstance(message, Sentence) or self._quirks.lost():
+        if not isinstance(message, Sentence):
             return b""
         name, _, parameters = message.body.partition(",")
         if name == "PQTMVERNO":
