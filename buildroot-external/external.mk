@@ -1,19 +1,11 @@
 # SPDX-License-Identifier: MIT
 
-# Sources that live in the Python package index come through pip, which knows
-# where its index is; pip compares the pinned sha256, then Buildroot compares
-# it with the .hash file again.
+# Sources that live in the Python package index or the npm registry come through pip and npm, which know
+# where those are; the pinned sha256 is compared, then Buildroot compares it with the .hash file again.
 #
-# Usage, in a recipe: $(PKG)_PRE_DOWNLOAD_HOOKS += STRATUM1_PIP_DOWNLOAD
-define STRATUM1_PIP_DOWNLOAD
-	$(BR2_EXTERNAL_STRATUM1_PATH)/../scripts/image-pip-download.sh \
-		--hashes $($(PKG)_PKGDIR)/$($(PKG)_RAWNAME).hash \
-		--into $($(PKG)_DL_DIR) $($(PKG)_SOURCE)
-endef
-
-# The same for what the page takes from the npm registry.
-define STRATUM1_NPM_DOWNLOAD
-	$(BR2_EXTERNAL_STRATUM1_PATH)/../scripts/npm-download.sh \
+# Usage, in a recipe: $(PKG)_PRE_DOWNLOAD_HOOKS += STRATUM1_PINNED_DOWNLOAD
+define STRATUM1_PINNED_DOWNLOAD
+	$(BR2_EXTERNAL_STRATUM1_PATH)/../scripts/pinned-download.sh \
 		--hashes $($(PKG)_PKGDIR)/$($(PKG)_RAWNAME).hash \
 		--into $($(PKG)_DL_DIR) $($(PKG)_SOURCE)
 endef

@@ -107,7 +107,7 @@ charts=app/src/stratum1/web/static/vendor
 recipe=buildroot-external/package/uplot
 bundle=uplot-$(sed -n 's/^UPLOT_VERSION = //p' "$recipe/uplot.mk").tgz
 if ! [ -e "$charts/uPlot.iife.min.js" ] || ! done_before charts "$(hash_of "$recipe/uplot.hash")"; then
-    if scripts/npm-download.sh --hashes "$recipe/uplot.hash" --into build/npm "$bundle"; then
+    if scripts/pinned-download.sh --hashes "$recipe/uplot.hash" --into build/npm "$bundle"; then
         mkdir -p "$charts"
         tar -xzf "build/npm/$bundle" -C "$charts" --strip-components=2 package/dist/uPlot.iife.min.js package/dist/uPlot.min.css
         mark charts "$(hash_of "$recipe/uplot.hash")"

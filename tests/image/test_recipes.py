@@ -38,7 +38,7 @@ def test_source_and_licence_of_a_recipe_have_a_hash(name: str) -> None:
     assert recipe["SOURCE"] in known
     assert set(recipe["LICENSE_FILES"].split()) <= known.keys()
     assert re.fullmatch(r"[A-Za-z0-9.+-]+", recipe["LICENSE"])
-    assert recipe["PRE_DOWNLOAD_HOOKS"] == ("STRATUM1_NPM_DOWNLOAD" if name == "uplot" else "STRATUM1_PIP_DOWNLOAD")
+    assert recipe["PRE_DOWNLOAD_HOOKS"] == "STRATUM1_PINNED_DOWNLOAD"
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -92,7 +92,7 @@ def test_buildroots_own_checker_finds_nothing() -> None:
 
 
 class TestPipDownload:
-    """scripts/image-pip-download.sh with a pip that hands out a file of ours."""
+    """scripts/pinned-download.sh with a pip that hands out a file of ours."""
 
     FILE = "some_thing-1.2.tar.gz"
 
@@ -109,7 +109,7 @@ class TestPipDownload:
         python.chmod(0o755)
         (tmp_path / "x.hash").write_text(f"sha256  {hashlib.sha256(pinned).hexdigest()}  {self.FILE}\n")
         return run(
-            SCRIPTS / "image-pip-download.sh",
+            SCRIPTS / "pinned-download.sh",
             "--hashes",
             tmp_path / "x.hash",
             "--into",

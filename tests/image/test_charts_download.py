@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""scripts/npm-download.sh, with an npm that hands out a file of ours, and what the image makes of uPlot."""
+"""scripts/pinned-download.sh, with an npm that hands out a file of ours, and what the image makes of uPlot."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def download(tmp_path: Path, pinned: bytes, offered: bytes | None) -> subprocess
         (folder / tool).symlink_to(found)
     (tmp_path / "x.hash").write_text(f"sha256  {hashlib.sha256(pinned).hexdigest()}  {FILE}\n")
     return run(
-        SCRIPTS / "npm-download.sh",
+        SCRIPTS / "pinned-download.sh",
         "--hashes",
         tmp_path / "x.hash",
         "--into",
@@ -59,7 +59,7 @@ def test_refuses_another_file(tmp_path: Path) -> None:
 def test_without_npm_it_says_in_one_line_what_to_install(tmp_path: Path) -> None:
     result = download(tmp_path, b"good", None)
     assert result.returncode == 1
-    assert result.stderr == f"npm-download.sh: {FILE}: npm is missing (apt-get install npm)\n"
+    assert result.stderr == f"pinned-download.sh: {FILE}: npm is missing (apt-get install npm)\n"
 
 
 def test_asks_nobody_for_what_is_there(tmp_path: Path) -> None:
