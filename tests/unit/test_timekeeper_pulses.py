@@ -247,6 +247,37 @@ def test_a_line_found_by_itself_that_falls_silent_is_looked_for_anew(tmp_path: P
     assert keeper.name == "pps1"
 
 
+def test_a_silent_line_is_one_state_until_a_pulse_comes(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.line("pps0", phase=125 * SECOND)
+    keeper = world.keeper()
+    world.run(keeper, 35)
+    problems = [(keeper.problem, keeper.searching)]
+
+    def note() -> bool:
+        if problems[-1] != (now := (keeper.problem, keeper.searching)):
+            problems.append(now)
+        return False
+
+    world.run(keeper, 95, until=note)
+    # Opened anew more than once, and told once: an open device is no pulse.
+    assert len(world.opened) > 3
+    assert problems == [("pps0: no pulse comes", True), ("", False)]
+
+
+def test_a_device_that_comes_late_is_not_said_to_tick_before_it_does(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    keeper = world.keeper()
+    world.run(keeper, 2)
+    assert not keeper.searching
+    world.line("pps0", phase=10 * SECOND)
+    world.run(keeper, 5)
+    assert keeper.problem == "pps0: no pulse yet"
+    assert keeper.searching
+    world.run(keeper, 10)
+    assert keeper.problem == ""
+
+
 def test_without_any_line_the_reason_names_the_folder(tmp_path: Path) -> None:
     world = World(tmp_path)
     keeper = world.keeper()

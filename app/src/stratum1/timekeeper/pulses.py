@@ -40,10 +40,15 @@ RATE_SPAN_NS = 1000 * SECOND
 AUTO = "auto"
 
 
+class SilenceError(PulseError):
+    """The device is there and no pulse comes."""
+
+
 class PulseKeeper:
     """The source named by `device` ("auto": whichever PPS line ticks), kept open.
 
-    `name` is how a person knows the source; `problem` is one line on why there is none, else "".
+    `name` is how a person knows the source; `problem` is one line on why no pulse comes, else "". Once there is a
+    problem it lasts until a pulse has come: a device that is open proves nothing.
     by_clear: the clear edge is the second, so that is the one to look for in time.
     remembered: name of the line that was the right one the last time.
     `wake_ns` is the monotonic time of the next look, unless a descriptor of `readers` is ready before.
@@ -78,6 +83,7 @@ class PulseKeeper:
         self._takeover = Takeover()
         self._rate = RateMeter()
         self._ticked = False
+        self._silent = False
         self._last_timed: tuple[int, int] | None = None
         self._seen_ns: int | None = None
         self._verify_ns = 0
@@ -85,8 +91,8 @@ class PulseKeeper:
 
     @property
     def searching(self) -> bool:
-        """Whether there are devices, and none that ticks has been found among them yet."""
-        return bool(self._trials)
+        """Whether there are devices, and none of them is known to tick."""
+        return bool(self._trials) or self._silent
 
     @property
     def told(self) -> str:
@@ -120,6 +126,7 @@ class PulseKeeper:
                 return []
             self.close()
             self.problem = str(gone)
+            self._silent = isinstance(gone, SilenceError)
             self.wake_ns = monotonic_ns + REOPEN_EVERY_NS
             return []
 
@@ -188,7 +195,8 @@ class PulseKeeper:
         self._looks = len(LOOK_AGAIN_NS)
         self._rate = RateMeter()
         self.name = device_name(self._sys, source.path) if source.fileno() is None else Path(source.path).name
-        self.problem = ""
+        if self.problem and not self._silent:
+            self.problem, self._silent = f"{self.name}: no pulse yet", True
 
     def _try(self, monotonic_ns: int) -> None:
         """Look at every device on trial."""
@@ -199,6 +207,7 @@ class PulseKeeper:
         if chosen is not None:
             others = [trial.source for trial in self._trials if trial is not chosen]
             self._trials = []
+            self.problem, self._silent = "", False
             self._settle(chosen.source, monotonic_ns, others)
 
     # Looking
@@ -216,6 +225,7 @@ class PulseKeeper:
             self._looks = 0
             self._seen_ns = monotonic_ns
             self._ticked = True
+            self.problem, self._silent = "", False
             self._rate.feed(timed[-1])
             self.wake_ns = self._next_due(timed[-1], kernel_ns, monotonic_ns)
         elif monotonic_ns >= self.wake_ns:
@@ -230,10 +240,11 @@ class PulseKeeper:
             self._verify_ns = monotonic_ns + VERIFY_EVERY_NS
             source.verify()
         if silent > TAKE_OVER_AFTER_NS and any(standby.ready(kernel_ns) for standby in self._standbys):
-            raise PulseError(f"{self.name}: no pulse")
+            raise SilenceError(f"{self.name}: no pulse")
         patience = SEARCH_AGAIN_AFTER_NS if self._ticked or not self._standbys else REMEMBERED_NS
         if self.device == AUTO and silent > patience:
-            raise PulseError(f"{self.name}: no pulse for {silent // SECOND} s")
+            # Without how long: it is one state for as long as it lasts, and one line in the log.
+            raise SilenceError(f"{self.name}: no pulse comes")
 
     def _watch_standbys(self, edges: Sequence[Edge]) -> None:
         for standby in self._standbys[:]:
