@@ -3,7 +3,8 @@
 
 QEMU has no boot firmware, so what the firmware does is done here: `autoboot.txt` names the partition, `config.txt` the
 kernel, the tree gets our overlay, what `disable-bt` takes away, and the board's revision. Everything else, the
-kernel's command line included, is the card's. There is no pulse and no receiver on this board.
+kernel's command line included, is the card's; the watchdog alone is left out. There is no pulse and no receiver on this
+board.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ REVISION = "a02082"
 TREES = ("bcm2710-rpi-3-b.dtb", "bcm2837-rpi-3-b.dtb")
 """Raspberry Pi's own kernel and the mainline one name it differently; the firmware looks for both."""
 BLUETOOTH = "/soc/serial@7e201000/bluetooth"
+NO_WATCHDOG = "initcall_blacklist=bcm2835_wdt_driver_init"
+"""QEMU's board takes the arming of the watchdog for its end and starts anew at once."""
 SECTOR = 512
 
 
@@ -93,7 +96,9 @@ class PiBoard(Box):
         kept = [
             word for word in self.line.split() if word != "quiet" and not word.startswith(("console=", "loglevel="))
         ]
-        line = " ".join([*kept, "console=ttyS0,115200", "console=ttyS1,115200", "dwc_otg.fiq_fsm_enable=0"])
+        line = " ".join(
+            [*kept, NO_WATCHDOG, "console=ttyS0,115200", "console=ttyS1,115200", "dwc_otg.fiq_fsm_enable=0"]
+        )
         command = ["qemu-system-aarch64", "-M", "raspi3b", "-display", "none", "-monitor", "none"]
         command += ["-serial", "null", "-serial", f"file:{self.console}"]
         command += ["-kernel", str(self.kernel), "-dtb", str(self.tree), "-append", line]
