@@ -88,6 +88,7 @@ def ours(folder: Path, port: int, keys: bool) -> Iterator[Server]:
     """Our responder, rate limit off, one worker; the page is written by this process and is right for this machine."""
     from stratum1.paths import Paths
     from stratum1.settings import Settings, save
+    from stratum1.supervisor.plans import LEAN
 
     paths = Paths(root=Path("/"), run=folder / "run", data=folder / "data")
     paths.run.mkdir(parents=True)
@@ -102,8 +103,8 @@ def ours(folder: Path, port: int, keys: bool) -> Iterator[Server]:
         packet = b"\x23" + bytes(47)
         request = (packet + Keys([Key(KEY_ID, "AES128", SECRET)]).mac(KEY_ID, packet)).hex()
     publish(paths.tracking)
-    # As the supervisor starts it in the image: one arena, and bytecode that was compiled before (kept below build).
-    environ = {**os.environ, **paths.environment(), "MALLOC_ARENA_MAX": "1"}
+    # As the supervisor starts it in the image: lean, and with bytecode that was compiled before (kept below build).
+    environ = {**LEAN, **os.environ, **paths.environment()}
     environ["PYTHONPYCACHEPREFIX"] = str(BUILD / "pycache")
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     subprocess.run(

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from stratum1.paths import Paths
 from stratum1.supervisor.renewal import GIVEN_UP_S, PROVEN_S, Renewal
 from stratum1.update import UpdateError, bundle
-from stratum1.update.install import Progress, install, read_progress, rollback, write_progress
+from stratum1.update.install import install, rollback
+from stratum1.update.progress import Progress, read_progress, write_progress
 from stratum1.update.slots import Slots
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl signs and verifies")
@@ -193,7 +194,7 @@ class TestRefused:
         self.refuse(slots, make(boot=BOOT[:-1] + b"!"), "damaged")
 
     def test_place_of_the_slot_that_is_none(self, slots: Slots, make: Make) -> None:
-        wrong = lambda manifest: manifest["parts"]["boot"].update(slot_digit=DIGIT + 1)  # noqa: E731
+        wrong = lambda manifest: manifest["parts"]["boot"].update(slot_digit=DIGIT + 1)
         self.refuse(slots, make(change=wrong), "where none is")
 
     @pytest.mark.parametrize("content", [b"", b"nonsense" * 1000])

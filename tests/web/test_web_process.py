@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import http.cookiejar
+import json
 import os
 import select
 import signal
@@ -12,18 +14,24 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from snapshots import LOCKED, Publish
+from visiting import token
 
 from stratum1.heartbeat import VARIABLE, Heartbeat
 from stratum1.paths import Paths
 from stratum1.settings import load
+from stratum1.supervisor.plans import LEAN
+from stratum1.web import lean
 from stratum1.web.life import Life
 from stratum1.web.listen import listen
+from stratum1.web.password import MEMORY_KIB, Passwords
 from stratum1.web.trial import Trial
 
 PATIENCE_S = 20.0
@@ -196,3 +204,65 @@ def test_without_ipv6_the_page_is_served_on_ipv4(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("stratum1.web.listen.socket.socket", no_ipv6)
     with closing(listen("::", 0)) as found:
         assert found.family == socket.AF_INET and found.getsockname()[0] == "0.0.0.0"
+
+
+def test_what_a_server_never_calls_is_not_loaded_and_the_pages_are_served_all_the_same(
+    paths: Paths, publish: Publish
+) -> None:
+    publish(LOCKED)
+    script = """
+import json, sys
+from stratum1.web import lean
+lean.begin()
+from stratum1.paths import Paths
+from stratum1.web.server import Doors  # all that the process loads
+from stratum1.web.app import create_app
+app = create_app(Paths.from_environment())
+said = {}
+for path in json.loads(sys.argv[1]):
+    environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "x",
+        "SERVER_PORT": "80", "HTTP_HOST": "192.0.2.1", "wsgi.url_scheme": "http", "REMOTE_ADDR": "192.0.2.9"}
+    body = b"".join(app(environ, lambda status, headers: said.__setitem__(path, status[:3])))
+heavy = {"argparse", "babel", "click.core", "ctypes", "http.client", "http.server", "importlib.metadata"}
+print(json.dumps([said, sorted(heavy & sys.modules.keys())]))
+"""
+    wanted = ["/", "/history", "/sources", "/clients", "/help", "/clock", "/welcome", "/metrics", "/api/v1/status"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, json.dumps(wanted)],
+        env={**os.environ, **paths.environment(), **LEAN},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert json.loads(done.stdout) == [dict.fromkeys(wanted, "200"), []]
+
+
+def test_who_calls_what_was_left_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "modules", {name: each for name, each in sys.modules.items() if name not in lean.PLACES})
+    lean.begin()
+    with pytest.raises(RuntimeError, match="left out"):
+        sys.modules["werkzeug.serving"].run_simple("localhost", 80, None)
+
+
+def test_the_memory_that_a_password_takes_is_given_back(paths: Paths, publish: Publish, start: Start) -> None:
+    """Each check takes 19 MB; a crowd of them, one after the other, leaves less than one behind."""
+    publish(LOCKED)
+    port = free_port()
+    choose(paths, port)
+    Passwords(paths.web_password).choose("green teapot rides")
+    child = start(**LEAN)
+    assert get("127.0.0.1", port, "/login")[0] == 200
+
+    def rss_kb() -> int:
+        [line] = [line for line in Path(f"/proc/{child.pid}/status").read_text().splitlines() if "VmRSS" in line]
+        return int(line.split()[1])
+
+    before = rss_kb()
+    visitor = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+    for _ in range(3):
+        page = visitor.open(f"http://127.0.0.1:{port}/login", timeout=PATIENCE_S).read().decode()
+        form = {"csrf_token": token(page), "password": "not the password at all"}
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            visitor.open(f"http://127.0.0.1:{port}/login", urllib.parse.urlencode(form).encode(), timeout=PATIENCE_S)
+    assert rss_kb() - before < MEMORY_KIB

@@ -20,7 +20,7 @@ from visiting import PASSWORD
 from stratum1.ntp import keyfile
 from stratum1.paths import Paths
 from stratum1.supervisor.log import Log
-from stratum1.update.install import Progress, write_progress
+from stratum1.update.progress import Progress, write_progress
 from stratum1.web import certificate
 from stratum1.web.tokens import Tokens
 

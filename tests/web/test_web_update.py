@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from visiting import PASSWORD, said, send, token
 
 from stratum1.paths import Paths
-from stratum1.update.install import Progress, write_progress
+from stratum1.update.progress import Progress, write_progress
 from stratum1.web import updating
 from stratum1.web.app import create_app
 

@@ -3,15 +3,29 @@
 
 from __future__ import annotations
 
-import ctypes
 import ipaddress
 import socket
-import sys
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 _IFF_UP = 0x1
 _IFF_LOOPBACK = 0x8
+
+# linux/netlink.h, rtnetlink.h, if_addr.h and if_link.h; getifaddrs(3) asks the same, but would want ctypes for it.
+_MESSAGE = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence, port
+_LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
+_ADDRESS = struct.Struct("=BBBBI")  # struct ifaddrmsg: family, prefix length, flags, scope, index
+_ATTRIBUTE = struct.Struct("=HH")  # struct rtattr: length, type
+_NLM_F_REQUEST, _NLM_F_DUMP = 0x1, 0x300
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_RTM_GETLINK, _RTM_GETADDR = 18, 22
+_IFLA_IFNAME = 3
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_LARGEST = 65_536
+"""Bytes; the kernel fills half of it at most in one answer."""
+_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,43 +45,52 @@ class Address:
         return kind, 0 if self.interface.startswith(("eth", "en")) else 1, self.interface
 
 
-class _IfAddrs(ctypes.Structure):
-    pass
+def _dump(kernel: socket.socket, request: int, header: struct.Struct) -> Iterator[tuple[Any, dict[int, bytes]]]:
+    """Header and attributes of each message that answers an RTM_GET... request for all of them (rtnetlink(7))."""
+    body = bytes(header.size)
+    kernel.send(_MESSAGE.pack(_MESSAGE.size + len(body), request, _NLM_F_REQUEST | _NLM_F_DUMP, 1, 0) + body)
+    while True:
+        answer = kernel.recv(_LARGEST)
+        while len(answer) >= _MESSAGE.size:
+            length, kind = _MESSAGE.unpack_from(answer)[:2]
+            if kind in (_NLMSG_DONE, _NLMSG_ERROR) or length < _MESSAGE.size:
+                return
+            message, answer = answer[_MESSAGE.size : length], answer[_aligned(length) :]
+            yield header.unpack_from(message), _attributes(message[header.size :])
 
 
-_IfAddrs._fields_ = [
-    ("next", ctypes.POINTER(_IfAddrs)),
-    ("name", ctypes.c_char_p),
-    ("flags", ctypes.c_uint),
-    ("address", ctypes.c_void_p),
-    ("netmask", ctypes.c_void_p),
-    ("broadcast", ctypes.c_void_p),
-    ("data", ctypes.c_void_p),
-]
+def _attributes(data: bytes) -> dict[int, bytes]:
+    found = {}
+    while len(data) >= _ATTRIBUTE.size:
+        length, kind = _ATTRIBUTE.unpack_from(data)
+        if length < _ATTRIBUTE.size:
+            break
+        found[kind] = data[_ATTRIBUTE.size : length]
+        data = data[_aligned(length) :]
+    return found
+
+
+def _aligned(length: int) -> int:
+    return length + 3 & ~3
 
 
 def _read() -> Iterator[Address]:
-    """getifaddrs(3) without what is down or loopback."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    first = ctypes.POINTER(_IfAddrs)()
-    if libc.getifaddrs(ctypes.byref(first)) != 0:
-        return
-    try:
-        entry = first
-        while entry:
-            item = entry.contents
-            entry = item.next
-            if not item.flags & _IFF_UP or item.flags & _IFF_LOOPBACK or not item.address:
+    """All addresses that the kernel tells of, without those of what is down or loopback."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as kernel:
+        kernel.settimeout(_PATIENCE_S)
+        names = {}
+        for (_family, _kind, index, flags, _change), said in _dump(kernel, _RTM_GETLINK, _LINK):
+            if flags & _IFF_UP and not flags & _IFF_LOOPBACK:
+                names[index] = said[_IFLA_IFNAME].rstrip(b"\0").decode("utf-8", "replace")
+        for (family, _prefix, _flags, _scope, index), said in _dump(kernel, _RTM_GETADDR, _ADDRESS):
+            # At the end of a tunnel IFA_ADDRESS is the other end, and IFA_LOCAL is here.
+            packed = said.get(_IFA_LOCAL, said.get(_IFA_ADDRESS))
+            if index not in names or packed is None:
                 continue
-            name = item.name.decode("utf-8", "replace")
-            # struct sockaddr_in: family, port, address; sockaddr_in6: family, port, flow label, address.
-            family = int.from_bytes(ctypes.string_at(item.address, 2), sys.byteorder)
             if family == socket.AF_INET:
-                yield Address(name, ipaddress.IPv4Address(ctypes.string_at(item.address + 4, 4)))
+                yield Address(names[index], ipaddress.IPv4Address(packed))
             elif family == socket.AF_INET6:
-                yield Address(name, ipaddress.IPv6Address(ctypes.string_at(item.address + 8, 16)))
-    finally:
-        libc.freeifaddrs(first)
+                yield Address(names[index], ipaddress.IPv6Address(packed))
 
 
 def own_addresses() -> tuple[Address, ...]:

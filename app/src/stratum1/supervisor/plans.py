@@ -22,6 +22,17 @@ from stratum1.supervisor.child import HOPELESS_RETRY_S, BlockedError, Child, Lau
 # What the log names when there is none of all that is looked for (receiver/candidates.py).
 SERIAL_NAMES = ("gps0", "ttyAMA0", "ttyS0", "ttyACM0", "ttyUSB0")
 
+LEAN = {
+    # One arena: glibc's wish for one per thread costs megabytes and wins nothing here.
+    "MALLOC_ARENA_MAX": "1",
+    # What is large is given back at once.  Else glibc learns from the 19 MB that the first log-in takes for its hash,
+    # and keeps those of the second for ever.
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    # Python's own default, which it would otherwise find by loading a table of how it was built.
+    "PYTHONTZPATH": "/usr/share/zoneinfo:/usr/lib/zoneinfo:/usr/share/lib/zoneinfo:/etc/zoneinfo",
+}
+"""The environment of every child, that it takes little memory; who starts the supervisor may say otherwise."""
+
 
 class Plans:
     """`settings` may be replaced while children run; the next start goes by the new ones."""
@@ -33,8 +44,7 @@ class Plans:
 
     def children(self, say: Callable[[str], None]) -> list[Child]:
         """All children, in the order in which they are started."""
-        # One arena: glibc's wish for one per thread costs megabytes and wins nothing here.
-        environ = {"MALLOC_ARENA_MAX": "1", **os.environ, **self.paths.environment()}
+        environ = {**LEAN, **os.environ, **self.paths.environment()}
 
         def ours(
             name: str,

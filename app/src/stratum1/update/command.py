@@ -14,7 +14,8 @@ from pathlib import Path
 
 from stratum1.paths import Paths
 from stratum1.update import UpdateError, bundle
-from stratum1.update.install import Progress, install, rollback, write_progress
+from stratum1.update.install import install, rollback
+from stratum1.update.progress import Progress, write_progress
 from stratum1.update.slots import Slots
 
 TRY = "tryboot"

@@ -10,32 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from stratum1.paths import Paths
 from stratum1.update import UpdateError
 from stratum1.update import bundle as bundles
 from stratum1.update.bundle import Manifest, Part
+from stratum1.update.progress import Progress
 from stratum1.update.slots import BOOT, OTHER, ROOT, Slots
 
 CHUNK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    step: str
-    """`checking`, `writing`, `reading back`, `restarting`, or `failed`."""
-    done: int = 0
-    total: int = 0
-    """bytes; every byte is written once and read back once"""
-    version: str = ""
-    problem: str = ""
-    """One line when it failed."""
 
 
 Tell = Callable[[Progress], None]
@@ -151,20 +137,3 @@ def _room(device: Path) -> int:
             return file.seek(0, os.SEEK_END)
     except OSError as error:
         raise UpdateError(f"{device}: {error.strerror}") from None
-
-
-def write_progress(paths: Paths, progress: Progress) -> None:
-    """For the page; a lost one does no harm."""
-    new = paths.update_status.with_name(f"{paths.update_status.name}.new")
-    with contextlib.suppress(OSError):
-        new.write_text(json.dumps(asdict(progress)), encoding="utf-8")
-        new.chmod(0o644)
-        os.replace(new, paths.update_status)
-
-
-def read_progress(paths: Paths) -> Progress | None:
-    """How far the update is; None when none was begun since power-on."""
-    try:
-        return Progress(**json.loads(paths.update_status.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None

@@ -10,6 +10,9 @@ def main(argv: list[str]) -> int:
     """The web process; returns its exit status."""
     # The settings are read after the libraries; until then a word that they changed says nothing new.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    from stratum1.web import lean
+
+    lean.begin()
     from stratum1.web.server import serve
 
     return serve(argv)

@@ -120,7 +120,7 @@ def read(pem: bytes) -> Certificate:
 
 
 def _instant(text: str) -> datetime:
-    return datetime.strptime(text.strip(), "%Y-%m-%d %H:%M:%SZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text.strip().removesuffix("Z")).replace(tzinfo=UTC)
 
 
 def refuse_encrypted() -> str:

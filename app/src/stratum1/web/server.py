@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -26,9 +25,8 @@ LAST_WORD_S = 2.0
 
 def serve(argv: list[str]) -> int:
     """Serve until SIGTERM or SIGINT; 0 at an ordinary end, 2 with one line when the port cannot be had."""
-    argparse.ArgumentParser(
-        prog="stratum1 web", description="The web page. Address and port are the settings web.address and web.port."
-    ).parse_args(argv)
+    if argv:
+        _refuse(argv)
     tongue.begin()
     box = Box(Paths.from_environment())
     if box.settings_problem:
@@ -68,6 +66,15 @@ def serve(argv: list[str]) -> int:
     doors.run()  # returns on SystemExit
     life.stop()
     return 0
+
+
+def _refuse(argv: list[str]) -> None:
+    """Help, or what is wrong with what was typed; then the end, as nothing is taken."""
+    import argparse  # 1 MB that the service does without
+
+    argparse.ArgumentParser(
+        prog="stratum1 web", description="The web page. Address and port are the settings web.address and web.port."
+    ).parse_args(argv)
 
 
 def _go_back(box: Box) -> bool:

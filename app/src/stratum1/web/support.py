@@ -80,20 +80,11 @@ def _first_line(path: Path) -> str:
         return ""
 
 
-def about(paths: Paths) -> dict[str, Any]:
-    """Versions and the machine."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    libraries: dict[str, str | None] = {}
-    for name in LIBRARIES:
-        try:
-            libraries[name] = version(name)
-        except PackageNotFoundError:
-            libraries[name] = None
+def machine(paths: Paths) -> dict[str, Any]:
+    """The box and what runs on it, as far as a person asks."""
     return {
         "stratum1": stratum1.__version__,
         "python": sys.version,
-        "libraries": libraries,
         "kernel": " ".join(os.uname()[::2]),
         "machine": platform.machine(),
         "board": _first_line(paths.proc / "device-tree" / "model"),
@@ -102,6 +93,19 @@ def about(paths: Paths) -> dict[str, Any]:
         "kernel_time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "addresses": [f"{each.interface} {each.text}" for each in own_addresses()],
     }
+
+
+def libraries() -> dict[str, str | None]:
+    """Versions of what others made; None for what is not there.
+
+    They stand in the names of folders, NAME-VERSION.dist-info; importlib.metadata would cost 1 MB of memory for good.
+    """
+    there: dict[str, str] = {}
+    for folder in sys.path:
+        for path in Path(folder).glob("*.dist-info"):
+            name, _, version = path.stem.partition("-")
+            there.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version)
+    return {name: there.get(re.sub(r"[-_.]+", "-", name)) for name in LIBRARIES}
 
 
 def kernel_lines(device: Path) -> str:
@@ -134,7 +138,7 @@ def contents(box: Box) -> Iterator[tuple[str, bytes]]:
         return json.dumps(value, indent=1, default=str).encode()
 
     counters = box.counters.read()
-    yield "about.json", plain(about(box.paths))
+    yield "about.json", plain({**machine(box.paths), "libraries": libraries()})
     yield "settings.toml", text(box.settings.without_secrets()).encode()
     yield "status.json", plain(box.status().as_dict())
     yield "traffic.json", plain(clients.as_dict(counters) if counters else None)

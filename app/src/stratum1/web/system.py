@@ -13,7 +13,7 @@ from stratum1.timescale import NS_PER_S
 from stratum1.web import selftest
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
-from stratum1.web.support import about
+from stratum1.web.support import machine
 from stratum1.words.tongue import N_
 from stratum1.words.units import format_duration
 
@@ -33,7 +33,7 @@ def facts(box: Box) -> list[tuple[str, str]]:
     from stratum1.update import UpdateError
     from stratum1.update.slots import Slots
 
-    known = about(box.paths)
+    known = machine(box.paths)
     try:
         slots: Slots | None = Slots.of(box.paths)
     except UpdateError:

@@ -72,7 +72,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
 
     def page(form: Any, said: str = "") -> Any:
         from stratum1.update import UpdateError
-        from stratum1.update.install import read_progress
+        from stratum1.update.progress import read_progress
         from stratum1.update.slots import Slots
 
         try:
@@ -96,8 +96,6 @@ def room(box: Box, guard: Guard) -> Blueprint:
     @rooms.route("/system/update", methods=["GET", "POST"])
     @guard.only_known
     def view() -> Any:
-        from stratum1.update import UpdateError, bundle
-        from stratum1.update.slots import Slots
         from stratum1.web.system_forms import Password
 
         form = Password()
@@ -109,6 +107,9 @@ def room(box: Box, guard: Guard) -> Blueprint:
             return page(form)
         word = "rollback" if request.form.get("what") == "rollback" else "update"
         if word == "update":
+            from stratum1.update import UpdateError, bundle
+            from stratum1.update.slots import Slots
+
             try:
                 bundle.check(box.paths.update_bundle, Slots.of(box.paths).key)
             except UpdateError as error:
@@ -122,7 +123,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
     @rooms.get("/system/update/going")
     @guard.only_known
     def going() -> str:
-        from stratum1.update.install import read_progress
+        from stratum1.update.progress import read_progress
 
         return render_template("updating.html", progress=read_progress(box.paths))
 
@@ -153,7 +154,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
     @rooms.get("/system/update/progress")
     @guard.only_known
     def progress() -> Any:
-        from stratum1.update.install import read_progress
+        from stratum1.update.progress import read_progress
 
         found = read_progress(box.paths)
         return jsonify(asdict(found) if found else None)
