@@ -23,6 +23,8 @@ from record import Record
 
 NTP_UNIX_S = 2_208_988_800
 SECOND = 1_000_000_000
+figures: dict[str, float] = {}
+"""What the cases have measured, for the end of the log."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Appliance:
         answer = wait_until("an answer", self.ask, seconds)
         self.boot_to_answer_s = time.monotonic() - began
         patience.booted(self.boot_to_answer_s)
+        figures.setdefault("s from power-on to the first answer", self.boot_to_answer_s)
         return answer
 
     def close(self) -> None:

@@ -69,6 +69,9 @@ class PrivateApt:
             "APT::Install-Recommends=false",
             "APT::Sandbox::User=root",
             "Acquire::Languages=none",
+            "Acquire::Retries=2",
+            "Acquire::http::Timeout=30",
+            "Acquire::https::Timeout=30",
             "Dpkg::Use-Pty=0",
         ]
 

@@ -56,10 +56,13 @@ def draw(box: Appliance, picture: Path) -> None:
 def follow(box: Appliance, picture: Path) -> None:
     """Say each change of state, draw the panel, pass orders on; until interrupted or the machine ends."""
     said = ""
+    typed = [sys.stdin]
     while box.machine.alive:
-        ready, _, _ = select.select([sys.stdin], [], [], 1.0)
+        ready, _, _ = select.select(typed, [], [], 1.0)
         if ready:
             order = sys.stdin.readline()
+            if not order:
+                typed = []  # nobody is going to type
             if order.strip():
                 try:
                     box.hat(order.strip())

@@ -23,6 +23,8 @@ from debian import PrivateApt, UnreachableError, unpack
 PROJECT = Path(__file__).resolve().parents[3]
 OVERRIDE = "STRATUM1_GUEST"
 """Environment variable: a folder whose disk.img is taken in place of the guest's (mutants.py)."""
+NOT_TO_BE_HAD = 3
+"""Exit status: what the guest is made of cannot be fetched here."""
 BUILT = 1_767_225_600
 """2026-01-01: the date before which no time is believed."""
 
@@ -304,12 +306,12 @@ def finish(root: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=Path, default=PROJECT / "build/guest", help="where everything is kept")
+    parser.add_argument("--build", type=Path, default=PROJECT / "build", help="where everything is kept")
     try:
-        make(parser.parse_args().build)
+        find_or_make(parser.parse_args().build)
     except UnreachableError as error:
         print(f"guest: {error}", file=sys.stderr)
-        return 1
+        return NOT_TO_BE_HAD
     return 0
 
 

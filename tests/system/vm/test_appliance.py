@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 import pytest
-from appliance import Answer, Appliance
+from appliance import Answer, Appliance, figures
 from guest import PROJECT
 from page_client import Person
 from patience import patience, wait_until
@@ -103,7 +103,9 @@ def test_without_an_antenna_it_claims_nothing_and_says_why(box: Appliance) -> No
 
 def test_it_locks_as_stratum_1_on_the_pulse(box: Appliance) -> None:
     box.hat("antenna on")
+    began = time.monotonic()
     locked(box)
+    figures["s from the antenna to LOCKED"] = time.monotonic() - began
     answer = box.ask()
     assert answer is not None and (answer.leap, answer.stratum, answer.refid) == (0, 1, b"PPS\0")
     assert box.status()["pulse_device"].startswith("pps0")
@@ -157,11 +159,11 @@ def test_a_client_that_knows_no_port_but_123_accepts_it(box: Appliance) -> None:
 
 
 def test_served_time_is_true_to_a_millisecond_and_to_300_us_once_calibrated(box: Appliance) -> None:
-    measured(box, "error below 1 ms", A_MS)
+    measured(box, "us of error, the pulse's delay unknown", A_MS)
     late = -box.error_ns(25)
     set_delay(box, late)
     try:
-        measured(box, "error below 300 us", 300_000)
+        measured(box, "us of error, the delay measured and set", 300_000)
     finally:
         set_delay(box, 0)
 
@@ -174,7 +176,8 @@ def measured(box: Appliance, what: str, limit_ns: int) -> None:
             late = int(box.hat_says("lateness"))
             if late > 2 * limit_ns:
                 pytest.skip(f"the host is too busy: it pulses {late / A_MS:.1f} ms late")
-            raise AssertionError(f"{what}: {error / 1000:.0f} us")
+            raise AssertionError(f"{error / 1000:.0f} {what}; below {limit_ns / 1000:.0f} is promised")
+    figures[what] = error / 1000
 
 
 def set_delay(box: Appliance, delay_ns: int) -> None:
@@ -296,6 +299,7 @@ def test_a_hung_supervisor_is_reset_by_the_watchdog(box: Appliance) -> None:
     locked(box, BOOT_S)
 
 
+@pytest.mark.whenever
 def test_no_answer_of_the_whole_story_was_a_lie(box: Appliance) -> None:
     good = [seen for seen in box.record.seen if seen.answer.synchronised]
     assert len(good) > 60
