@@ -21,7 +21,7 @@ from stratum1.receiver.events import (
     Suspicion,
 )
 from stratum1.receiver.reports import Interpreter
-from stratum1.timescale import iso_utc, parse_iso_utc
+from stratum1.timescale import NS_PER_S, iso_utc, parse_iso_utc
 from stratum1.tracking import Antenna, Jamming, Leap, Survey
 
 EVE = parse_iso_utc("2026-12-31T12:00:00Z")
@@ -114,6 +114,23 @@ def test_no_leap_is_said_too_and_takes_an_announcement_back() -> None:
     assert told[1:] == [LeapNotice(Leap.NONE)]
     # The last leap, ten years ago.
     assert notices(ublox(), timels(+1, -315_000_000)) == [LeapNotice(Leap.NONE)]
+
+
+def test_that_there_is_none_is_known_once_the_satellites_have_sent_all_they_know() -> None:
+    """A receiver may have kept its leap data from before it was switched off."""
+    interpreter = ublox()
+    told: dict[int, Event] = {}
+    for second in range(1, 760):
+        now = EVE + second * NS_PER_S
+        epoch(interpreter, iso_utc(now))
+        for event in notices(interpreter, timels(0, 0)):
+            told[second] = event
+    first, then = told.items()
+    assert first == (1, LeapNotice(Leap.NONE))
+    assert then == (750, LeapNotice(Leap.NONE, 0, parse_iso_utc("2027-01-07T00:00:00Z")))
+    (notice,) = notices(interpreter, timels(+1, 12 * 3600))
+    assert isinstance(notice, LeapNotice)
+    assert iso_utc(notice.known_until_ns) == "2027-01-07T00:00:00Z"
 
 
 @pytest.mark.parametrize(

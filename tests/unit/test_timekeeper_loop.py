@@ -40,6 +40,7 @@ class SimulatedClock:
         self.steps: list[int] = []
         self.rival = False
         self.leaps = 0
+        self.ordered = 0
         self.free = 0.0  # frequency error of the crystal
         self.part_ns = 0.0
 
@@ -71,6 +72,9 @@ class SimulatedClock:
     def step(self, step_ns: int) -> None:
         self.steps.append(step_ns)
         self.ahead_ns += step_ns
+
+    def armed(self) -> int:
+        return self.ordered or (self.told[-1][3] if self.told else 0)
 
     def tell(self, synchronised: bool, bound_ns: int, error_ns: int, leap: int = 0, tai_offset: int = 0) -> bool:
         self.told.append((synchronised, bound_ns, error_ns, leap, tai_offset))

@@ -119,6 +119,15 @@ def precision() -> int:
     return max(-30, min(-6, math.ceil(math.log2(least * 1e-9))))
 
 
+def _armed() -> int:
+    """The leap that the kernel is to take at the end of its UTC day: 1 a second inserted, -1 left out, 0 none."""
+    cdef timex tx
+    memset(&tx, 0, sizeof(tx))
+    if clock_adjtime(CLOCK_REALTIME, &tx) < 0:
+        return 0
+    return 1 if tx.status & STA_INS else -1 if tx.status & STA_DEL else 0
+
+
 class FreeClock:
     """The machine's clock, read and left alone: what is wrong with it is only published."""
 
@@ -138,6 +147,9 @@ class FreeClock:
 
     def step(self, step_ns) -> None:
         raise ClockError("the clock is left alone (timekeeper.steer = none)")
+
+    def armed(self) -> int:
+        return _armed()
 
     def tell(self, synchronised, bound_ns, error_ns, leap=0, tai_offset=0) -> bool:
         return True
@@ -173,10 +185,11 @@ cdef class KernelClock:
         _adjust(&tx)
         found = tx.freq / FREQ_SCALE + (<double>tx.tick / nominal - 1)
         self._tai = tx.tai
+        leap = tx.status & (STA_INS | STA_DEL)
 
         # The kernel's loop forgets its rest when it is given an offset of nothing; that needs STA_PLL.
         tx.modes = ADJ_STATUS | ADJ_OFFSET | ADJ_NANO | ADJ_TICK
-        tx.status = STA_PLL | STA_UNSYNC
+        tx.status = STA_PLL | STA_UNSYNC | leap
         tx.offset = 0
         tx.tick = nominal
         _adjust(&tx)
@@ -184,7 +197,7 @@ cdef class KernelClock:
         tx.offset = 0
         _adjust(&tx)
         tx.modes = ADJ_STATUS
-        tx.status = STA_UNSYNC
+        tx.status = STA_UNSYNC | leap
         _adjust(&tx)
         self.adjust(found)
 
@@ -223,6 +236,10 @@ cdef class KernelClock:
         tx.time.tv_sec = seconds
         tx.time.tv_usec = rest
         _adjust(&tx)
+
+    def armed(self) -> int:
+        """As somebody has told the kernel: we, or whoever set this clock before us."""
+        return _armed()
 
     def tell(self, bint synchronised, int64_t bound_ns, int64_t error_ns, int leap=0, int tai_offset=0) -> bool:
         """What programs on this machine are told by adjtimex(2); False when somebody else has changed the frequency.

@@ -41,6 +41,11 @@ class Paths:
         return self.root / "dev"
 
     @property
+    def zoneinfo(self) -> Path:
+        """Where tzdata is, which has a table of leap seconds on some systems."""
+        return self.root / "usr/share/zoneinfo"
+
+    @property
     def sys(self) -> Path:
         return self.root / "sys"
 

@@ -65,6 +65,7 @@ cdef class Claim:
     cdef void _give_up(self, reason)
     cdef object _missing(self)
     cdef object _wanting(self)
+    cdef bint _at_unknown_leap(self)
     cdef void _decide(self)
     cdef void _decide_served(self, reason)
     cdef int64_t _utc(self)

@@ -20,6 +20,7 @@ cdef int CONVINCED = 600                       # until another second than the o
 cdef int RETURNED = 3                          # good pulses in a row that end a holdover, and that any lock wants
 cdef double SETTLED_BOUND = 2e6                # ns: first lock is no worse
 cdef double LEAST_STEP = 1000.0                # ns: less is slewed
+cdef int64_t SYSTEM_LEAPS = 10 * SECOND        # so long after an instant the system clock has taken its leap
 cdef int STEP_TRIES = 3                        # a clock that does not obey is left alone
 
 LOST = {
@@ -60,7 +61,9 @@ cdef class Claim:
 
     cdef bint _remembers(self):
         """Whether the phase is one that was served, if need be by the clock's reading before a step."""
-        return self._serves() or (self._state == UNSYNCHRONISED and self._given_up == Reason.CLOCK_STEPPED)
+        return self._serves() or (
+            self._state == UNSYNCHRONISED and self._given_up in (Reason.CLOCK_STEPPED, Reason.LEAP_UNKNOWN)
+        )
 
     cdef void _enter(self, int state, reason):
         if state != self._state:
@@ -112,7 +115,28 @@ cdef class Claim:
             return Reason.SETTLING
         return None
 
+    cdef bint _at_unknown_leap(self):
+        """Whether there may be, or have been, a leap that nobody told us of and that our seconds do not count."""
+        cdef int64_t utc, instant
+        if not self._labels.held and not self._second_known:
+            return False
+        utc = self._utc()
+        instant = self._leaps.crosses(utc, self._bound_limit_ns)
+        if instant and self._by_system and utc >= instant + SYSTEM_LEAPS:
+            self._leaps.named(utc)
+            return False
+        return instant != 0
+
     cdef void _decide(self):
+        if self._at_unknown_leap():
+            if self._serves():
+                self._give_up(Reason.LEAP_UNKNOWN)
+            self._second_known = False
+            if not self._by_system:
+                self._labels.forget()
+            else:
+                self._reason = Reason.LEAP_UNKNOWN
+                return
         reason = self._missing()
         if self._serves():
             self._decide_served(reason)
@@ -157,12 +181,14 @@ cdef class Claim:
         return self._tracker.servo.whole_ns + llround(self._tracker.servo.offset(self._now))
 
     cdef bint _wants_step(self):
-        """The kernel clock is moved before the first lock, and moved back when someone else moved it.
+        """The kernel clock is moved before the first lock, back when someone else moved it, and by a leap met unawares.
 
         When nobody obeys (no permission), the correction carries it all.
         """
         if not self._steers or self._step_asked >= STEP_TRIES:
             return False
+        if self._ever_locked and self._given_up == Reason.LEAP_UNKNOWN:
+            return llabs(self._clock_offset()) > SECOND // 2     # the leap, and nothing but the leap
         if self._ever_locked and self._given_up != Reason.CLOCK_STEPPED:
             return False
         return llabs(self._clock_offset()) > max(LEAST_STEP, 5.0 * self._tracker.latency.spread())

@@ -87,11 +87,15 @@ cdef class Discipline(Claim):
         if not self._serves() and not self._second_known and not self._edges.regular(self._now):
             self._labels.forget()       # no edge is known to be the second
             return
+        if self._leaps.hides(utc_ns):
+            self._labels.agreeing = 0
+            return
         verdict = self._labels.feed(self._tracker.servo.utc(arrival_ns) - utc_ns)
         self._ambiguous = self._ambiguous + 1 if verdict == LABEL_AMBIGUOUS else 0
         if not self._labels.held and self._labels.agreeing >= self._needed():
             self._tracker.shift(0, self._labels.seconds * SECOND)
             self._labels.hold()
+            self._leaps.named(self._tracker.servo.utc(arrival_ns))
             verdict = LABEL_AGREES
         if self._labels.held and verdict == LABEL_AGREES:
             self._leaps.agreed = self._tracker.servo.utc(arrival_ns)
@@ -112,6 +116,10 @@ cdef class Discipline(Claim):
         elif at_ns != self._leaps.taken and (not self._tracker.running or self._utc() <= at_ns + SECOND):
             self._leaps.announce(leap, at_ns, by_kernel)
         # else: told late, it is over
+
+    def leaps_known(self, int64_t until_ns):
+        """Whether a leap second comes is known for all instants before `until_ns` (UTC); 0 = nothing is known."""
+        self._leaps.known_until = until_ns
 
     def sawtooth(self, int64_t utc_ns, double late_ns):
         """The receiver says that it gives the pulse of the second `utc_ns` (UTC) `late_ns` late; before or after it.
@@ -192,6 +200,7 @@ cdef class Discipline(Claim):
         self._tracker.begin(stamp_ns, floor_seconds(utc + SECOND // 2) * SECOND, frequency, sigma)
         if self._by_system:
             self._labels.hold()
+            self._leaps.named(self._utc())
 
     # Clocks
 
@@ -275,7 +284,8 @@ cdef class Discipline(Claim):
         cdef bint serves = state == LOCKED or state == HOLDOVER
         cdef bint leaps
         cdef double bound
-        cdef int64_t correction, doubt, left = 0, until = 0
+        cdef int64_t correction, doubt, left = 0, until = 0, unknown
+        cdef double rate = -tracker.servo.rate(tracker.servo.steering)
         tracker.servo.propagate(now)
         bound = tracker.bound(0.0)
         correction = -self._clock_offset()
@@ -287,6 +297,13 @@ cdef class Discipline(Claim):
             if state == HOLDOVER:
                 until = self._since + self._holdover_limit_ns
                 left = until - now
+            unknown = self._leaps.unknown(now + correction)
+            if unknown and unknown - (now + correction) < DAY:
+                # By then what is served must have ended, be it as wrong as it may.
+                unknown -= SECOND + self._bound_limit_ns
+                unknown = now + <int64_t>((unknown - (now + correction)) / (1.0 + rate))
+                until = min(until, unknown) if until else unknown
+                left = min(left, until - now)
             left = max(0, min(left, <int64_t>(tracker.time_left(self._bound_limit_ns) * 1e9)))
         return Estimate(
             state=State(state),
@@ -297,7 +314,7 @@ cdef class Discipline(Claim):
             refid=b"PPS\0" if serves else b"\0\0\0\0",
             kernel_ns=now,
             correction_ns=correction,
-            correction_rate=-tracker.servo.rate(tracker.servo.steering),
+            correction_rate=rate,
             reference_ns=tracker.reference if self._labels.held or self._second_known else 0,
             bound_ns=llround(min(bound, 4e18)) + doubt,
             bound_rate=max(tracker.bound(3.0) - bound, 0.0) / 3e9 if tracker.running else 15e-6,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Leap seconds: the announced one is taken once; one that nobody announced must not be served away.
+"""Leap seconds: the announced one is taken once; across an instant of which nothing is known no second is claimed.
 
-A leap second comes at the end of June or December (ITU-R TF.460-6 allows other months and they have never been used).
+A leap second comes at the end of June or December, in the second place of March or September (ITU-R TF.460-6).
 """
 
 from libc.stdint cimport int64_t
@@ -11,6 +11,7 @@ from stratum1.tracking.snapshot import Leap
 
 cdef int64_t SECOND = 1000000000
 cdef int64_t DAY = 86400 * SECOND
+cdef int64_t LONGEST_QUARTER = 92 * DAY
 cdef int64_t TICK = SECOND // 10        # the kernel takes its leap within a timer's tick or so
 cdef int64_t BEFORE = 2 * SECOND        # a snapshot is read until the next one comes
 cdef int64_t AFTER = 10 * SECOND
@@ -24,17 +25,22 @@ cdef int64_t _january(int64_t year) noexcept nogil:
 
 
 cdef int64_t possible_leap(int64_t utc_ns) noexcept nogil:
-    """The last start of a January or July (UTC ns) that is not after `utc_ns`; 0 before 1970."""
+    """The last start of a quarter of a year (UTC ns) that is not after `utc_ns`; 0 before 1970."""
     cdef int64_t days = utc_ns // DAY
-    cdef int64_t year, january, july
+    cdef int64_t year, next_january
     if utc_ns < 0:
         return 0
     year = 1970 + days // 366
     while _january(year + 1) <= days:
         year += 1
-    january = _january(year)
-    july = _january(year + 1) - 184
-    return DAY * (july if days >= july else january)
+    next_january = _january(year + 1)
+    if days >= next_january - 92:
+        return DAY * (next_january - 92)
+    if days >= next_january - 184:
+        return DAY * (next_january - 184)
+    if days >= next_january - 275:
+        return DAY * (next_january - 275)
+    return DAY * _january(year)
 
 
 cdef class Leaps:
@@ -47,6 +53,37 @@ cdef class Leaps:
         self.kind = kind if at_ns else Leap.NONE
         self.at = at_ns
         self.by_kernel = by_kernel
+
+    cdef bint told(self, int64_t instant) noexcept:
+        """Whether it is known what happens at `instant`: nothing, or the announced leap."""
+        return instant < self.known_until or instant == self.at or instant == self.taken
+
+    cdef int64_t unknown(self, int64_t utc_ns) noexcept:
+        """The next instant (UTC ns) at which there may be a leap; 0 when it is told."""
+        cdef int64_t instant = possible_leap(possible_leap(utc_ns) + LONGEST_QUARTER)
+        return 0 if self.told(instant) else instant
+
+    cdef void named(self, int64_t utc_ns) noexcept:
+        """The seconds were established at `utc_ns`, by whoever knows of all leaps up to then."""
+        self.crossed = possible_leap(utc_ns + SECOND)
+
+    cdef bint hides(self, int64_t utc_ns) noexcept:
+        """Whether a message that names this second may be from the other side of a leap that nobody told of."""
+        cdef int64_t instant = possible_leap(utc_ns + SECOND)
+        return utc_ns < instant + SECOND and not self.told(instant)
+
+    cdef int64_t crosses(self, int64_t utc_ns, int64_t within_ns) noexcept:
+        """The instant (UTC ns) of a possible leap that we come to, or have passed, without anything told; 0 = none.
+
+        A second left out (none ever was) would make it come a second early, hence so long before it.
+        """
+        cdef int64_t instant = possible_leap(utc_ns + SECOND + within_ns)
+        if instant <= self.crossed:
+            return 0
+        if self.told(instant):
+            self.crossed = instant
+            return 0
+        return instant
 
     cdef bint is_step(self, int64_t jump_ns, int64_t utc_ns, int64_t within_ns) noexcept:
         """Whether a jump of the kernel clock, at `utc_ns` as counted before it, is the leap that the kernel takes."""

@@ -81,6 +81,8 @@ class LeapNotice:
     leap: Leap
     at_ns: int = 0
     """UTC of the first instant after the leap; 0 = none announced."""
+    known_until_ns: int = 0
+    """UTC: of all instants before it is known whether there is a leap; 0 = only the announced one is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,15 @@ from stratum1.receiver.events import (
     Surveying,
     Suspicion,
 )
-from stratum1.receiver.utc import RELEASED_NS, UtcWatch, leap_instant, resolve_date, unmoved
+from stratum1.receiver.utc import (
+    ALMANAC_NS,
+    LEAPS_KNOWN_AHEAD_NS,
+    RELEASED_NS,
+    UtcWatch,
+    leap_instant,
+    resolve_date,
+    unmoved,
+)
 from stratum1.timescale import GPS_EPOCH_NS, NS_PER_MS, NS_PER_S, parse_iso_utc
 from stratum1.tracking import Leap, Reason
 
@@ -48,6 +56,7 @@ _SAME_EPOCH_NS = 500 * NS_PER_MS
 """Reports of one time that lie closer together are one epoch; a time told again later is a stuck receiver, or a leap
 second, which POSIX time counts twice."""
 
+_DAY_NS = 86_400 * NS_PER_S
 _WEEK_NS = 604_800 * NS_PER_S
 _NEAR_NS = 10 * NS_PER_S
 """A pulse is told of some tenths of a second before or after it; what is further off is of another time."""
@@ -252,13 +261,16 @@ class Interpreter:
         return [Sawtooth(last.utc_ns + ahead_ns, picoseconds)] if abs(ahead_ns) <= _NEAR_NS else []
 
     def _leap_to_come(self, change: int, seconds_left: int) -> list[Event]:
-        notice = LeapNotice(Leap.NONE)
+        last = self._last
+        # What a receiver has kept from before it was switched off announces, and does not know what came meanwhile.
+        known = last is not None and last.date_plausible and last.fix_age_ns >= ALMANAC_NS
+        until_ns = last.utc_ns // _DAY_NS * _DAY_NS + LEAPS_KNOWN_AHEAD_NS if last is not None and known else 0
+        notice = LeapNotice(Leap.NONE, 0, until_ns)
         if change:
-            last = self._last
             at_ns = leap_instant(last.utc_ns, seconds_left) if last is not None and last.date_plausible else None
             if at_ns is None:
                 return []  # no leap can be then: phantom announcements have been broadcast
-            notice = LeapNotice(Leap.INSERT if change > 0 else Leap.DELETE, at_ns)
+            notice = LeapNotice(Leap.INSERT if change > 0 else Leap.DELETE, at_ns, until_ns)
         if notice == self._notice:
             return []
         self._notice = notice

@@ -22,6 +22,9 @@ TAI_MINUS_GPS_S = 19
 ALMANAC_NS = 750 * NS_PER_S
 """The whole navigation message, 25 frames of 30 s."""
 
+LEAPS_KNOWN_AHEAD_NS = 7 * 86_400 * NS_PER_S
+"""Satellites announce a leap second months before it; a word that there is none is good for this long."""
+
 COLD_SEARCH_NS = 8 * NS_PER_S
 """A receiver that was heard searching for longer than this before its first fix had lost its memory, leap seconds
 included: one that kept it finds its fix within seconds."""
@@ -159,6 +162,9 @@ def leap_instant(utc_ns: int, seconds_left: int) -> int | None:
     day_ns = 86_400 * NS_PER_S
     about = utc_ns + seconds_left * NS_PER_S
     midnight = (about + day_ns // 2) // day_ns * day_ns
-    if abs(about - midnight) > 3 * NS_PER_S or time.gmtime(midnight // NS_PER_S).tm_mday != 1:
-        return None
-    return midnight
+    return midnight if abs(about - midnight) <= 3 * NS_PER_S and month_begins(midnight) else None
+
+
+def month_begins(midnight_ns: int) -> bool:
+    """Whether this midnight (UTC ns) is the first of a month's."""
+    return time.gmtime(midnight_ns // NS_PER_S).tm_mday == 1

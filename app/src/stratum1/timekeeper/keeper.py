@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from stratum1.discipline import Discipline, Estimate, StoredDrift
 from stratum1.receiver.events import Epoch, Event, Gone, LeapNotice, Sawtooth
 from stratum1.timekeeper.health import Health
+from stratum1.timekeeper.leaps import LeapKnowledge
 from stratum1.timekeeper.pulses import PulseKeeper
 from stratum1.timekeeper.suspicion import Suspicions
 from stratum1.tracking.snapshot import Leap, Reason, Snapshot, State
@@ -33,6 +34,8 @@ FIX = 2
 
 # The kernel takes a leap at its next midnight; the estimate announces one in the last day alone.
 _KERNEL_LEAP = {Leap.INSERT: 1, Leap.DELETE: -1, Leap.NONE: 0, Leap.UNKNOWN: 0}
+
+_ARMED = {1: Leap.INSERT, -1: Leap.DELETE}
 
 _FROM_ESTIMATE = [field.name for field in dataclasses.fields(Estimate)]
 
@@ -68,6 +71,7 @@ class Timekeeper:
         say: Callable[[str], None] = lambda line: None,
         suspicions: Suspicions | None = None,
         remember_line: Callable[[str], None] = lambda line: None,
+        leaps: LeapKnowledge | None = None,
         precision: int = -20,
     ) -> None:
         self.pulses = pulses
@@ -88,6 +92,7 @@ class Timekeeper:
         self._epoch = Epoch(0, 0)
         self._health = Health()
         self._receiver_problem = ""
+        self._leaps = leaps or LeapKnowledge()
         self._leap = LeapNotice(Leap.NONE)
         self._tai_offset = 0
 
@@ -148,9 +153,8 @@ class Timekeeper:
         if isinstance(event, Epoch):
             self._message(event)
         elif isinstance(event, LeapNotice):
-            if event != self._leap:
-                self._leap = event
-                self._discipline.leap(event.leap, event.at_ns, self._clock.steers)
+            self._leaps.notice = event
+            self._tell_leaps(self._clock.read()[0])
         elif isinstance(event, Gone):
             self._forget_receiver()
             self._receiver_problem = event.detail
@@ -160,6 +164,17 @@ class Timekeeper:
         elif isinstance(event, Sawtooth):
             # To be added to the stamp, hence how early; the discipline wants to know how late.
             self._discipline.sawtooth(event.utc_ns, -event.early_ps / 1000.0)
+
+    def _tell_leaps(self, utc_ns: int) -> None:
+        """`utc_ns`, by the kernel clock, is wrong before the first lock; what is told then is mended later."""
+        if self.messages is None:
+            # Where the system clock names the seconds, whoever sets it may have ordered the leap.
+            self._leaps.order(_ARMED.get(self._clock.armed(), Leap.NONE), utc_ns)
+        last, self._leap = self._leap, self._leaps.now(utc_ns)
+        if (self._leap.leap, self._leap.at_ns) != (last.leap, last.at_ns):
+            by_kernel = self._clock.steers or self._leap.at_ns == self._leaps.ordered.at_ns != 0
+            self._discipline.leap(self._leap.leap, self._leap.at_ns, by_kernel)
+        self._discipline.leaps_known(self._leap.known_until_ns)
 
     def _forget_receiver(self) -> None:
         """What it said of itself is no longer so; its name, leap and TAI data still are."""
@@ -196,6 +211,7 @@ class Timekeeper:
             self._discipline.pulses_lost(Reason.NO_PULSE if self.pulses.searching else Reason.NO_PULSE_DEVICE)
 
         kernel, monotonic = self._clock.read()
+        self._tell_leaps(kernel)
         if news := self.suspicions.look(monotonic):
             self._say(news)
         temperature = self._temperature(monotonic)

@@ -16,7 +16,7 @@ from stratum1.discipline import Config, Discipline, StoredDrift
 from stratum1.heartbeat import Heartbeat
 from stratum1.paths import Paths
 from stratum1.settings import Settings, load
-from stratum1.timekeeper import store
+from stratum1.timekeeper import leaps, store
 from stratum1.timekeeper.keeper import Messages, Timekeeper
 from stratum1.timekeeper.pulses import PulseKeeper
 from stratum1.timekeeper.suspicion import Suspicions, reasons_to_leave
@@ -111,6 +111,7 @@ class Process:
             say=say,
             suspicions=Suspicions(self._servers_disagree, leave_of(self._settings)),
             remember_line=lambda line: store.save_line(paths.pulse_memory, line),
+            leaps=leaps.LeapKnowledge(leaps.load(paths.zoneinfo)),
             precision=clocks.precision(),
         )
 

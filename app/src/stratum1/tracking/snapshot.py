@@ -62,6 +62,7 @@ class Reason(IntEnum):
     STOPPED_BY_USER = 22
     TIMEKEEPER_SILENT = 23
     SPOOFING_SUSPECTED = 24
+    LEAP_UNKNOWN = 25
 
 
 class Antenna(IntEnum):

@@ -142,6 +142,11 @@ REASONS: dict[Reason, Said] = {
         N_("The GPS signal contradicts the clock: it may be forged."),
         N_("Check the antenna's surroundings for jammers or repeaters; compare with another time server."),
     ),
+    Reason.LEAP_UNKNOWN: Said(
+        N_("leap second unknown"),
+        N_("At this instant there may be a leap second, and nobody has told whether there is one."),
+        N_("Nothing to do: served again some seconds after the receiver has named the second behind it."),
+    ),
 }
 
 ANTENNA: dict[Antenna, Said] = {

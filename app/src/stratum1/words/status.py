@@ -314,7 +314,8 @@ def _judge(snapshot: Snapshot, bound: int, good: bool, age: int) -> tuple[State,
         return State.UNSYNCHRONISED, Reason.TIMEKEEPER_SILENT if silent else Reason.BOUND_EXCEEDED
     kernel = snapshot.kernel_ns + age
     if snapshot.serve_until_ns and kernel > snapshot.serve_until_ns:
-        return State.UNSYNCHRONISED, Reason.TIMEKEEPER_SILENT if silent else Reason.HOLDOVER_EXPIRED
+        over = Reason.HOLDOVER_EXPIRED if snapshot.state is State.HOLDOVER else Reason.LEAP_UNKNOWN
+        return State.UNSYNCHRONISED, Reason.TIMEKEEPER_SILENT if silent else over
     return State.UNSYNCHRONISED, Reason.CLOCK_STEPPED
 
 
@@ -326,6 +327,8 @@ def _ppm(rate: float) -> float | None:
 def _level(state: State, reason: Reason, blame_antenna: bool) -> str:
     if state is State.LOCKED:
         return "good"
+    if reason is Reason.LEAP_UNKNOWN:
+        return "warning"  # it was to be expected, and passes by itself
     if blame_antenna or state is State.UNSYNCHRONISED:
         return "alarm"
     if state is State.HOLDOVER:
