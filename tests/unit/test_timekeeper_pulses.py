@@ -197,6 +197,7 @@ def test_the_line_that_ticks_is_found_among_those_that_do_not(tmp_path: Path) ->
     world.run(keeper, 2)
     assert keeper.searching
     assert "pps0" in keeper.problem and "pps1" in keeper.problem
+    assert keeper.told == "pps0, GPIO18 (pps1), pps2"
     edges = world.run(keeper, 20)
     assert keeper.name == "GPIO18 (pps1)"
     assert keeper.problem == ""

@@ -47,8 +47,8 @@ class SilenceError(PulseError):
 class PulseKeeper:
     """The source named by `device` ("auto": whichever PPS line ticks), kept open.
 
-    `name` is how a person knows the source; `problem` is one line on why no pulse comes, else "". Once there is a
-    problem it lasts until a pulse has come: a device that is open proves nothing.
+    `name` is how a person knows the source, or all that are tried; `problem` is one line on why no pulse comes, or "".
+    Once there is a problem it lasts until a pulse has come: a device that is open proves nothing.
     by_clear: the clear edge is the second, so that is the one to look for in time.
     remembered: name of the line that was the right one the last time.
     `wake_ns` is the monotonic time of the next look, unless a descriptor of `readers` is ready before.
@@ -185,7 +185,8 @@ class PulseKeeper:
         else:
             self._trials = [Trial(source) for source in sources]
             self._trial_since_ns = monotonic_ns
-            self.problem = f"looking for a pulse on {', '.join(names)}"
+            self.name = ", ".join(names)
+            self.problem = f"looking for a pulse on {self.name}"
 
     def _settle(self, source: PulseSource, monotonic_ns: int, others: Sequence[PulseSource] = ()) -> None:
         self._source = source
