@@ -3,32 +3,80 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import stat
 
 import pytest
 from flask.testing import FlaskClient
-from visiting import PASSWORD, said, send
+from visiting import PASSWORD, said, send, token
+from werkzeug.test import TestResponse
 
 from stratum1.ntp import keyfile
 from stratum1.paths import Paths
 from stratum1.settings import load
 from stratum1.web.app import create_app
 from stratum1.web.keys import client_lines
+from stratum1.web.once import LASTS_S, Once
 from stratum1.web.throttle import Pace
 from stratum1.web.tokens import MOST, PREFIX, Tokens
+
+
+def shown(client: FlaskClient, answer: TestResponse) -> TestResponse:
+    """The page to which a form led on."""
+    assert answer.status_code == 302, said(answer)
+    return client.get(answer.location)
 
 
 def test_a_key_is_shown_once_with_the_lines_of_its_clients(owner: FlaskClient, paths: Paths) -> None:
     answer = send(owner, "/system/keys", kind="AES128")
     [key] = keyfile.read(paths.ntp_keys)
     secret = key.secret.hex().upper()
-    page = said(answer)
+    page = said(shown(owner, answer))
     assert f"1 AES128 HEX:{secret}" in page and "server localhost iburst key 1" in page
     assert f"1 AES128CMAC {secret}" in page and "trustedkey 1" in page
     assert stat.S_IMODE(paths.ntp_keys.stat().st_mode) == 0o600
     again = said(owner.get("/system/keys"))
     assert secret not in again.upper() and "AES128" in again and "Delete" in again
+
+
+def test_a_page_that_is_loaded_anew_makes_no_second_one_and_shows_the_first_no_more(
+    owner: FlaskClient, paths: Paths
+) -> None:
+    for page, fields in (
+        ("/system/keys", {"kind": "AES128"}),
+        ("/system/tokens", {"name": "Grafana", "scope": "read", "password": PASSWORD}),
+    ):
+        first = shown(owner, send(owner, page, **fields))
+        again = owner.get(first.request.path)
+        assert "shown this once" in first.text and "shown this once" not in again.text
+    assert len(keyfile.read(paths.ntp_keys)) == len(Tokens(paths.api_tokens).all()) == 1
+
+
+def test_what_is_new_is_shown_to_who_made_it_alone(owner: FlaskClient, paths: Paths) -> None:
+    made = send(owner, "/system/keys", kind="AES128")
+    secret = keyfile.read(paths.ntp_keys)[0].secret.hex()
+    other = owner.application.test_client()
+    form = {"csrf_token": token(other.get("/login").text), "password": PASSWORD}
+    assert other.post("/login", data=form).status_code == 302
+    assert secret not in other.get("/system/keys").text.lower()
+    # The cookie of a session can be read by whoever sees it pass.
+    cookies = [value for name, value in made.headers if name == "Set-Cookie"]
+    payload = cookies[0].partition("=")[2].lstrip(".").partition(".")[0]
+    assert secret not in cookies[0] and secret.encode() not in base64.urlsafe_b64decode(payload + "==").lower()
+    assert secret in shown(owner, made).text.lower()
+
+
+def test_what_nobody_came_to_see_is_forgotten(owner: FlaskClient) -> None:
+    now = [0.0]
+    once = Once("test", lambda: now[0])
+    with owner.application.test_request_context():
+        once.keep("first")
+        now[0] = LASTS_S - 1
+        assert once.take() == "first" and once.take() == ""
+        once.keep("second")
+        now[0] += LASTS_S
+        assert once.take() == ""
 
 
 def test_a_line_that_is_shown_is_read_as_the_same_key(paths: Paths) -> None:
@@ -47,7 +95,7 @@ def test_md5_is_offered_only_when_it_is_switched_on(owner: FlaskClient, paths: P
     assert not paths.ntp_keys.exists()
     paths.settings.write_text("version = 1\n[ntp]\nmd5 = true\n")
     owner.application.extensions["box"].reload()
-    assert send(owner, "/system/keys", kind="MD5").status_code == 200
+    assert shown(owner, send(owner, "/system/keys", kind="MD5")).status_code == 200
     assert keyfile.read(paths.ntp_keys, md5=True)[0].kind == "MD5"
 
 
@@ -71,7 +119,7 @@ def test_a_file_that_is_wrong_is_told_and_left_alone(owner: FlaskClient, paths: 
 
 
 def test_a_token_is_shown_once_and_kept_as_a_hash(owner: FlaskClient, paths: Paths) -> None:
-    page = said(send(owner, "/system/tokens", name="Grafana <3", scope="read", password=PASSWORD))
+    page = said(shown(owner, send(owner, "/system/tokens", name="Grafana <3", scope="read", password=PASSWORD)))
     found = re.search(rf"{PREFIX}[\w-]{{43}}", page)
     assert found and "Grafana <3" in page
     assert found[0] not in paths.api_tokens.read_text() and found[0] not in owner.get("/system/tokens").text

@@ -13,6 +13,7 @@ from stratum1.ntp.keyfile import Key, KeyFileError
 from stratum1.web.box import Box
 from stratum1.web.guide import host_of
 from stratum1.web.login import Guard
+from stratum1.web.once import Once
 from stratum1.words.tongue import _
 
 KINDS = ("AES128", "SHA1")
@@ -39,6 +40,7 @@ def client_lines(line: str, host: str) -> list[tuple[str, str]]:
 
 def room(box: Box, guard: Guard) -> Blueprint:
     rooms = Blueprint("keys", __name__)
+    fresh = Once("new-key")
 
     def there() -> tuple[list[Key], str]:
         try:
@@ -55,18 +57,18 @@ def room(box: Box, guard: Guard) -> Blueprint:
         form = NewKey()
         form.kind.choices = [*KINDS, "MD5"] if box.settings.ntp.md5 else list(KINDS)
         keys, problem = there()
-        made = ""
         if form.validate_on_submit():
             if form.kind.data not in form.kind.choices:
                 form.kind.errors = [_("want one of the types of the list")]
             elif len(keys) >= MOST:
-                form.kind.errors = [f"there are {MOST} already: delete one first"]
+                form.kind.errors = [_("there are {most} already: delete one first").format(most=MOST)]
             elif not problem:
                 try:
-                    made = keyfile.add_key(place(box), form.kind.data)
+                    fresh.keep(keyfile.add_key(place(box), form.kind.data))
+                    return redirect(url_for("keys.view"))
                 except (OSError, KeyFileError) as error:
                     problem = str(error)
-                keys, problem = (keys, problem) if problem else there()
+        made = fresh.take()
         host = host_of(request.host) or box.settings.system.name
         return render_template(
             "keys.html",
@@ -86,7 +88,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
         if Confirm().validate_on_submit():
             try:
                 if not keyfile.remove_key(place(box), number):
-                    abort(404, f"There is no key {number}.")
+                    abort(404, _("There is no key {number}.").format(number=number))
                 flash(_("Key {number} is deleted; clients that use it are no longer believed.").format(number=number))
             except (OSError, KeyFileError) as error:
                 flash(_("Key {number} cannot be deleted: {error}").format(number=number, error=error))
