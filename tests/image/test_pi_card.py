@@ -75,7 +75,16 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PiBoard]:
 def test_pi_3_starts_and_says_that_there_is_no_pulse(board: PiBoard) -> None:
     status = wait_for("the page", board.status, START_S)
     assert status["state"] == "ACQUIRING", status
-    assert "pulse" in str(status["reason"]).lower() or "receiver" in str(status["reason"]).lower(), status
+    # The serial port is there and silent, which is told before what comes after it: the pulse.
+    assert status["reason"] in ("NO_MESSAGES", "NO_RECEIVER"), status
+    said = wait_for("the shell", lambda: board.shell("stratum1 status"), START_S)
+    assert re.search(r"^Pulse +GPIO\d+ \(pps\d\), GPIO\d+ \(pps\d\): never seen$", said, re.MULTILINE), said
+    assert not status["serves"]
+
+
+def test_pi_3_answers_that_it_does_not_know_the_time(board: PiBoard) -> None:
+    answer = wait_for("an answer", board.ask, START_S)
+    assert (answer[0] >> 6, answer[1]) == (3, 0)  # leap indicator "unsynchronised", stratum 0 (RFC 5905 section 7.3)
 
 
 def test_pi_3_has_the_pulse_lines_of_the_overlay(board: PiBoard) -> None:
