@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratum1.receiver.events import Device, Epoch, Event, Gone, Sky
+from stratum1.receiver.events import Device, Epoch, Event, Gone, Sky, Stamp
 from stratum1.receiver.reports import Interpreter
 from stratum1.timescale import NS_PER_MS, NS_PER_S, iso_utc, parse_iso_utc
 from stratum1.tracking import Reason
@@ -59,14 +59,14 @@ def test_arrival_is_the_first_byte_to_the_nanosecond_where_gpsd_saw_it() -> None
     first = NOON + 123_456_789
     report = tpv(NOON, NOON + 400 * NS_PER_MS, sor=Seconds(first))
     epoch = only_epoch(Interpreter().line(line_of(report), 0))
-    assert (epoch.utc_ns, epoch.arrival_ns, epoch.first_byte) == (NOON, first, True)
+    assert (epoch.utc_ns, epoch.arrival_ns, epoch.stamp) == (NOON, first, Stamp.FIRST_BYTE)
 
 
 def test_a_start_of_burst_that_gpsd_left_standing_is_no_arrival() -> None:
     written = NOON + 400 * NS_PER_MS
     for old in (0, NOON - 700 * NS_PER_MS, written + 1):
         epoch = only_epoch(Interpreter().line(line_of(tpv(NOON, written, sor=Seconds(old))), 0))
-        assert (epoch.arrival_ns, epoch.first_byte) == (written, False)
+        assert (epoch.arrival_ns, epoch.stamp) == (written, Stamp.REPORT)
 
 
 def test_at_ten_epochs_a_second_the_start_of_an_older_burst_is_no_arrival() -> None:
@@ -75,7 +75,7 @@ def test_at_ten_epochs_a_second_the_start_of_an_older_burst_is_no_arrival() -> N
     for tenth in range(5):
         utc = NOON + tenth * 100 * NS_PER_MS
         epoch = only_epoch(interpreter.line(line_of(tpv(utc, utc + 60 * NS_PER_MS, sor=Seconds(start))), 0))
-    assert (epoch.arrival_ns, epoch.first_byte) == (utc + 60 * NS_PER_MS, False)
+    assert (epoch.arrival_ns, epoch.stamp) == (utc + 60 * NS_PER_MS, Stamp.REPORT)
 
 
 def test_toff_of_the_same_second_tells_the_arrival_and_of_another_does_not() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum1.receiver.events import Epoch, LeapNotice, Place, Suspicion
+from stratum1.receiver.events import Epoch, LeapNotice, Place, Stamp, Suspicion
 from stratum1.receiver.spoofing import CLEAN_NS, MOVED_NS, SpoofingWatch
 from stratum1.timekeeper.suspicion import ASK_EVERY_NS, Suspicions, reasons_to_leave
 from stratum1.timescale import NS_PER_S, parse_iso_utc
@@ -91,6 +91,67 @@ def test_a_single_odd_message_is_no_suspicion() -> None:
         sky.shift_s = 0.0
         sky.run(20)
     assert sky.run(1) == CLEAN
+
+
+def late(watch: SpoofingWatch, lags_s: list[float], begin: int, stamp: Stamp = Stamp.REPORT) -> int:
+    """Honest epochs once a second from `begin` on, read so late; the second after the last."""
+    for second, lag in enumerate(lags_s, begin):
+        arrival = second * NS_PER_S + round(lag * NS_PER_S)
+        watch.epoch(Epoch(NOON + second * NS_PER_S, arrival, 3, True, stamp=stamp), arrival)
+    return begin + len(lags_s)
+
+
+HONEST = SpoofingEvidence.NONE
+
+
+@pytest.mark.parametrize("lag_s", [0.5, 0.9, 1.0, 1.6, 2.4])
+def test_messages_read_late_while_a_machine_starts_are_no_jump_when_it_has_become_quick(lag_s: float) -> None:
+    watch = SpoofingWatch()
+    second = late(watch, [lag_s] * 20, 1)
+    late(watch, [0.15] * 100, second)
+    assert watch.verdict(0)[1] is HONEST
+
+
+@given(st.lists(st.floats(0.05, 2.3), max_size=25))
+def test_no_machine_that_is_busy_when_it_starts_makes_honest_signals_forged(lags_s: list[float]) -> None:
+    watch = SpoofingWatch()
+    late(watch, [0.15] * 100, late(watch, lags_s, 1))
+    assert watch.verdict(0)[1] is HONEST
+
+
+@given(st.lists(st.floats(0.05, 1.0), max_size=25))
+def test_no_machine_that_becomes_busy_makes_honest_signals_forged(lags_s: list[float]) -> None:
+    watch = SpoofingWatch()
+    late(watch, [0.15] * 60, late(watch, lags_s, late(watch, [0.15] * 60, 1)))
+    assert watch.verdict(0)[1] is HONEST
+
+
+def test_a_backlog_that_is_read_in_one_go_is_no_jump() -> None:
+    watch = SpoofingWatch()
+    second = late(watch, [0.15] * 100, 1)
+    second = late(watch, [float(30 - waited) for waited in range(30)], second)
+    late(watch, [0.15] * 100, second)
+    assert watch.verdict(0)[1] is HONEST
+
+
+@pytest.mark.parametrize(("before", "then"), [(Stamp.REPORT, Stamp.FIRST_BYTE), (Stamp.FIRST_BYTE, Stamp.SENTENCE)])
+def test_the_end_of_a_burst_instead_of_its_beginning_is_no_jump(before: Stamp, then: Stamp) -> None:
+    watch = SpoofingWatch()
+    lags = {Stamp.FIRST_BYTE: 0.1, Stamp.SENTENCE: 0.6, Stamp.REPORT: 0.95}
+    second = late(watch, [lags[before]] * 100, 1, before)
+    second = late(watch, [lags[then]] * 100, second, then)
+    late(watch, [lags[before]] * 100, second, before)
+    assert watch.verdict(0)[1] is HONEST
+
+
+def test_what_was_stamped_before_the_clock_was_set_is_no_evidence() -> None:
+    suspicions = Suspicions()
+    for second in range(1, 200):
+        # Set by an hour after a minute; for 8 s messages of the old count are still read.
+        set_ns = 3600 * NS_PER_S if second >= 60 else 0
+        stamped_ns = second * NS_PER_S + (set_ns if second >= 68 else 0)
+        suspicions.take(Epoch(NOON + second * NS_PER_S, stamped_ns, 3, True), set_ns, second * NS_PER_S)
+    assert suspicions.evidence is HONEST
 
 
 def test_a_receiver_that_had_the_wrong_leap_seconds_and_said_so_is_honest() -> None:
@@ -215,10 +276,12 @@ def test_only_who_was_told_to_leaves_the_signals(
     assert ("they are not used" in said) is servers
 
 
-def test_a_leap_second_is_no_jump() -> None:
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_leap_second_is_no_jump(announced: bool) -> None:
     suspicions = Suspicions()
     at = parse_iso_utc("2027-01-01T00:00:00Z")
-    suspicions.take(LeapNotice(Leap.INSERT, at), 0, 0)
+    if announced:
+        suspicions.take(LeapNotice(Leap.INSERT, at), 0, 0)
     for second in range(-200, 200):
         true = at + second * NS_PER_S
         utc = true if second < 0 else true - NS_PER_S

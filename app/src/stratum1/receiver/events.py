@@ -4,8 +4,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from stratum1.tracking import Antenna, Jamming, Leap, Reason, Survey
+
+
+class Stamp(IntEnum):
+    """What the time of a message's arrival is of."""
+
+    REPORT = 0
+    """gpsd's report of it, written when the burst was over."""
+    SENTENCE = 1
+    """The end of the sentence that named the time."""
+    FIRST_BYTE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +31,7 @@ class Epoch:
     """UTC that the message names, Unix nanoseconds; already corrected by `rollovers`."""
     arrival_ns: int
     """CLOCK_REALTIME at which the message came: of the burst's first byte where gpsd saw the pause before it (see
-    `first_byte`), else of the end of the sentence that named the time. Always after the instant it names."""
+    `stamp`), else of the end of the sentence that named the time. Always after the instant it names."""
     fix_mode: int = 0
     """0 unknown, 1 none, 2 = 2D, 3 = 3D or time only, as gpsd's TPV.mode."""
     utc_valid: bool | None = None
@@ -35,8 +46,8 @@ class Epoch:
     fix_age_ns: int = 0
     """For how long every epoch has had a fix; 0 without one. After 12.5 minutes of fix the whole almanac, leap seconds
     included, has been broadcast once."""
-    first_byte: bool = False
-    """Whether `arrival_ns` is the burst's first byte."""
+    stamp: Stamp = Stamp.REPORT
+    """What `arrival_ns` is of."""
     device: str = ""
     place: Place | None = None
     """Where the receiver believes to be; None without a fix."""

@@ -25,6 +25,7 @@ from stratum1.receiver.events import (
     Place,
     Sawtooth,
     Sky,
+    Stamp,
     Surveying,
     Suspicion,
 )
@@ -133,13 +134,13 @@ class Interpreter:
             self._utc.epoch(now_ns, mode)
             return [Gone(Reason.NO_FIX, "the receiver tells no time")]
         written_ns = _instant(report.get("rtime"))
-        arrival_ns, first_byte = self._arrival(report, told, now_ns if written_ns is None else written_ns)
+        arrival_ns, stamp = self._arrival(report, told, now_ns if written_ns is None else written_ns)
         last = self._last
         if last is not None and last.device == _text(report, "device") and self._told_again(last, told, arrival_ns):
             if last.fix_mode == mode:
                 return []
             # The same burst knows more now; what it said of its arrival stays.
-            arrival_ns, first_byte = last.arrival_ns, last.first_byte
+            arrival_ns, stamp = last.arrival_ns, last.stamp
         leap = _integer(report, "leapseconds", -1, 100)
         # gpsd's value outlives the receiver that told it, so the receiver's own word goes first.
         if leap is not None and not self._leap_heard:
@@ -155,7 +156,7 @@ class Interpreter:
             rollovers=dated.rollovers,
             date_plausible=dated.plausible,
             fix_age_ns=fix_age_ns,
-            first_byte=first_byte,
+            stamp=stamp,
             device=_text(report, "device"),
             place=_place(report) if mode >= 2 else None,
         )
@@ -165,7 +166,7 @@ class Interpreter:
         dated = resolve_date(told_ns, self.known_past_ns, last.leap_seconds)
         return dated.utc_ns == last.utc_ns and abs(arrival_ns - last.arrival_ns) < _SAME_EPOCH_NS
 
-    def _arrival(self, report: dict[str, Any], told_ns: int, written_ns: int) -> tuple[int, bool]:
+    def _arrival(self, report: dict[str, Any], told_ns: int, written_ns: int) -> tuple[int, Stamp]:
         if self._last is not None and 0 < told_ns - self._told_ns < self._interval_ns:
             self._interval_ns = told_ns - self._told_ns
         self._told_ns = told_ns
@@ -173,11 +174,11 @@ class Interpreter:
         burst_ns = self._interval_ns * 19 // 20
         start_ns = _instant(report.get("sor"))
         if start_ns is not None and 0 <= written_ns - start_ns < burst_ns:
-            return start_ns, True
+            return start_ns, Stamp.FIRST_BYTE
         toff_real_ns, toff_clock_ns = self._toff
         if toff_real_ns == told_ns and 0 <= written_ns - toff_clock_ns < burst_ns:
-            return toff_clock_ns, False
-        return written_ns, False
+            return toff_clock_ns, Stamp.SENTENCE
+        return written_ns, Stamp.REPORT
 
     def _read_toff(self, report: dict[str, Any]) -> None:
         parts = [_integer(report, key, 0, 1 << 40) for key in ("real_sec", "real_nsec", "clock_sec", "clock_nsec")]

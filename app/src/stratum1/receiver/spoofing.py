@@ -8,8 +8,9 @@ clean for a while: what was forged once is not believed again at the first good 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from stratum1.receiver.events import Epoch, Place
+from stratum1.receiver.events import Epoch, Place, Stamp
 from stratum1.timescale import NS_PER_MS, NS_PER_S
 from stratum1.tracking import Spoofing, SpoofingEvidence
 
@@ -21,6 +22,16 @@ MOVED_NS = 3600 * NS_PER_S
 _REPEATS = 5
 """Messages in a row; a single odd one is a receiver's hiccup."""
 _JUMP_NS = 400 * NS_PER_MS
+_ALIKE_NS = 200 * NS_PER_MS
+"""Messages that were read late on a busy machine are so by this and that; after a jump they are all alike."""
+_LATE_NS = 2500 * NS_PER_MS
+"""So late a message may be read on a busy machine, at its start above all."""
+_FIRM = 30
+"""So many messages in a row that agree were not all read late."""
+_WHOLE_NS = 100 * NS_PER_MS
+"""A machine is not busy by so nearly a whole second."""
+_OTHER_STAMP_NS = 1000 * NS_PER_MS
+"""Between the first byte of a burst and the report of its end, and between the bursts of two receivers."""
 _DRIFT = 200e-6
 """No crystal makes the receiver's time slide by more against the machine's (s/s), steered as it may be."""
 _GAP_NS = 24 * 3600 * NS_PER_S
@@ -36,6 +47,16 @@ _TIMES = 5.0
 _EARTH_M = 6_371_000.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Messages in a row that agree on how far UTC is from the machine's own count."""
+
+    difference_ns: int
+    at_ns: int
+    told_by: tuple[str, Stamp]
+    count: int
+
+
 class SpoofingWatch:
     """Feed it what the receiver tells; times are CLOCK_MONOTONIC in ns."""
 
@@ -45,8 +66,8 @@ class SpoofingWatch:
         self._opinion: bool | None = None
         self._opinions = 0
         self._disagreeing = False
-        self._anchor: tuple[int, int] | None = None
-        self._jumped = 0
+        self._anchor: _Run | None = None
+        self._run: _Run | None = None
         self._home: tuple[float, float] | None = None
         self._places = 0
         self._away = 0
@@ -71,7 +92,7 @@ class SpoofingWatch:
         if epoch.fix_mode < 2 or epoch.utc_valid is False or not epoch.date_plausible:
             # Without a fix a receiver tells what its own clock guesses; before it has the leap seconds, a wrong second.
             return
-        self._time(epoch.utc_ns - arrival_ns, arrival_ns, leap_near)
+        self._time(epoch.utc_ns - arrival_ns, arrival_ns, (epoch.device, epoch.stamp), leap_near)
         if epoch.fix_mode == 3 and epoch.place is not None:
             self._place(epoch.place, arrival_ns)
 
@@ -93,19 +114,37 @@ class SpoofingWatch:
         self._last_bad_ns[witness] = monotonic_ns
         self._evidence |= witness
 
-    def _time(self, difference_ns: int, now_ns: int, leap_near: bool) -> None:
+    def _time(self, difference_ns: int, now_ns: int, told_by: tuple[str, Stamp], leap_near: bool) -> None:
         """Against the machine's own clock, which nobody in the sky can move."""
-        if self._anchor is not None and 0 <= now_ns - self._anchor[1] < _GAP_NS and not leap_near:
-            slid_ns = abs(difference_ns - self._anchor[0])
-            if slid_ns > _JUMP_NS + round(_DRIFT * (now_ns - self._anchor[1])):
-                self._jumped += 1
-                if self._jumped >= _REPEATS:
-                    self._bad(SpoofingEvidence.TIME_JUMP, now_ns)
-                    # From here on the new time is the one to hold it to: should it jump back, that is news too.
-                    self._anchor, self._jumped = (difference_ns, now_ns), 0
+        run = self._run
+        if run is not None and run.told_by == told_by and abs(difference_ns - run.difference_ns) <= _ALIKE_NS:
+            run = _Run(difference_ns, now_ns, told_by, run.count + 1)
+        else:
+            run = _Run(difference_ns, now_ns, told_by, 1)
+        self._run = run
+        if run.count < _REPEATS:
+            return
+        anchor = self._anchor
+        if anchor is None or leap_near or not 0 <= now_ns - anchor.at_ns < _GAP_NS:
+            self._anchor = run
+            return
+        slid_ns = difference_ns - anchor.difference_ns
+        allowed_ns = _JUMP_NS + round(_DRIFT * (now_ns - anchor.at_ns))
+        if anchor.told_by != told_by:
+            allowed_ns += _OTHER_STAMP_NS
+        if abs(slid_ns) <= allowed_ns:
+            self._anchor = _Run(difference_ns, now_ns, told_by, max(anchor.count + 1, run.count))
+            return
+        if abs(slid_ns) <= _LATE_NS:
+            whole = abs((slid_ns + NS_PER_S // 2) % NS_PER_S - NS_PER_S // 2) <= _WHOLE_NS
+            if anchor.count < _FIRM:
+                self._anchor = run  # it was late itself
                 return
-        self._jumped = 0
-        self._anchor = (difference_ns, now_ns)
+            if slid_ns < 0 and not whole and run.count < _FIRM:
+                return
+        self._bad(SpoofingEvidence.TIME_JUMP, now_ns)
+        # From here on the new time is the one to hold it to: should it jump back, that is news too.
+        self._anchor = _Run(difference_ns, now_ns, told_by, _FIRM)
 
     def _place(self, place: Place, now_ns: int) -> None:
         here = (place.latitude_deg, place.longitude_deg)

@@ -168,3 +168,11 @@ def leap_instant(utc_ns: int, seconds_left: int) -> int | None:
 def month_begins(midnight_ns: int) -> bool:
     """Whether this midnight (UTC ns) is the first of a month's."""
     return time.gmtime(midnight_ns // NS_PER_S).tm_mday == 1
+
+
+def quarter_near(utc_ns: int) -> int:
+    """The midnight (UTC ns) nearest to `utc_ns`, if it begins a quarter of a year, where leaps are; else 0."""
+    day_ns = 86_400 * NS_PER_S
+    midnight = (utc_ns + day_ns // 2) // day_ns * day_ns
+    date = time.gmtime(midnight // NS_PER_S)
+    return midnight if date.tm_mday == 1 and date.tm_mon % 3 == 1 else 0

@@ -7,11 +7,16 @@ from collections.abc import Callable
 
 from stratum1.receiver.events import Epoch, Event, Gone, LeapNotice, Suspicion
 from stratum1.receiver.spoofing import SpoofingWatch
+from stratum1.receiver.utc import quarter_near
 from stratum1.tracking.snapshot import Spoofing, SpoofingEvidence
 
 SECOND = 1_000_000_000
 ASK_EVERY_NS = 16 * SECOND
 LEAP_NEAR_NS = 10 * SECOND
+STEP_NS = SECOND // 20
+"""A clock is steered by less between two messages."""
+UNREAD_NS = 10 * SECOND
+"""What was stamped before a step of the clock has been read by so long after it."""
 
 _SAID = {
     SpoofingEvidence.RECEIVER: "the receiver finds the signals forged",
@@ -46,6 +51,8 @@ class Suspicions:
         self._watch = SpoofingWatch()
         self._asked_ns: int | None = None
         self._leap_at_ns = 0
+        self._offset_ns: int | None = None
+        self._stepped_ns: int | None = None
         self._said = SpoofingEvidence.NONE
 
     @property
@@ -56,7 +63,10 @@ class Suspicions:
     def take(self, event: Event, realtime_minus_monotonic_ns: int, monotonic_ns: int) -> None:
         """What the receiver told."""
         if isinstance(event, Epoch):
+            if self._just_stepped(realtime_minus_monotonic_ns, monotonic_ns):
+                return
             near = self._leap_at_ns != 0 and abs(event.utc_ns - self._leap_at_ns) < LEAP_NEAR_NS
+            near |= abs(event.utc_ns - quarter_near(event.utc_ns)) < LEAP_NEAR_NS
             self._watch.epoch(event, event.arrival_ns - realtime_minus_monotonic_ns, near)
             self.spoofing, self.evidence = self._watch.verdict(monotonic_ns)
         elif isinstance(event, Suspicion):
@@ -65,6 +75,13 @@ class Suspicions:
             self._leap_at_ns = event.at_ns
         elif isinstance(event, Gone):
             self._watch.receiver_says(None, monotonic_ns)
+
+    def _just_stepped(self, offset_ns: int, monotonic_ns: int) -> bool:
+        """Whether a message may have been stamped by a clock that has been set since: nobody knows when it came."""
+        if self._offset_ns is not None and abs(offset_ns - self._offset_ns) > STEP_NS:
+            self._stepped_ns = monotonic_ns
+        self._offset_ns = offset_ns
+        return self._stepped_ns is not None and monotonic_ns - self._stepped_ns < UNREAD_NS
 
     def look(self, monotonic_ns: int) -> str:
         """To be called about once a second; one line for the log when something is new, else ""."""
