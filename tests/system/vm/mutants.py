@@ -31,8 +31,10 @@ class Mutant:
 
 
 MUTANTS = {
-    "panel-state": Mutant(f"{PACKAGE}/panel/pages.py", "state=status.state,", 'state="LOCKED",', "claims_nothing"),
-    "panel-reason": Mutant(f"{PACKAGE}/panel/pages.py", "middle = (status.short,", 'middle = ("",', "claims_nothing"),
+    "panel-state": Mutant(
+        f"{PACKAGE}/panel/pages.py", "state=status.state,", 'state="HOLDOVER",', "it_locks or glass_shows"
+    ),
+    "panel-reason": Mutant(f"{PACKAGE}/panel/pages.py", "texts=(status.short,", 'texts=("",', "claims_nothing"),
     "button": Mutant(
         f"{PACKAGE}/panel/loop.py", "self._desk.press(press, now)", "self._parts.say(press.value)", "press_wakes"
     ),

@@ -65,9 +65,13 @@ def locked(box: Appliance, seconds: float = LOCK_S) -> None:
 
 
 def in_state(box: Appliance, state: str, seconds: float) -> None:
-    """`state` on the page, and on the glass with the reason in the panel's words."""
+    """`state` on the page, and on the glass with the reason in the panel's words.
+
+    Until there has been a time, the glass gives the state's place to the way to the page.
+    """
     wait_until(f"{state} on the page", lambda: box.state == state, seconds)
-    wait_until(f"{state} and why on the glass", lambda: box.panel_says(f"{state} {short_reason(box)}"), 20)
+    named = state if box.status().get("time_known") else ""
+    wait_until(f"{named} and why on the glass", lambda: box.panel_says(f"{named} {short_reason(box)}"), 20)
 
 
 def short_reason(box: Appliance) -> str:
@@ -112,7 +116,12 @@ def test_it_locks_as_stratum_1_on_the_pulse(box: Appliance) -> None:
 
 
 def test_the_receiver_was_set_up_over_the_serial_line(box: Appliance) -> None:
-    line = re.search(r"receiver: .*(u-blox M8) at \d+ baud; set up: (.*)", box.agent("read /run/log/messages"))
+    told = r"receiver: .*(u-blox M8) at \d+ baud; set up: (.*)"
+    line = re.search(told, box.agent("read /run/log/messages"))
+    if line is None and patience.factor > 1.5:  # on such a host its answers may have come too late
+        killed = box.agent("kill gpsd -n")
+        wait_until("gpsd again", lambda: set(box.agent("pids gpsd -n")) - set(killed), 60)
+        line = re.search(told, box.agent("read /run/log/messages"))
     assert line is not None and "leap seconds to come (NAV-TIMELS)" in line[2]
     assert "not answered" not in line[2] and "not supported" not in line[2]
     assert box.status()["utc_valid"]
