@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import gettext
+import ipaddress
 import json
 import platform
 import re
@@ -16,16 +17,21 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from browsing import PATIENCE_MS, Served
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, expect
 from snapshots import ACQUIRING, HOLDOVER, LOCKED, UNSYNCHRONISED, Publish
+from visiting import PASSWORD, send, welcome
 
 from stratum1 import upstream
+from stratum1.ntp import counters as layout
 from stratum1.ntp.counters import CountersPage
 from stratum1.paths import Paths
 from stratum1.settings import Settings
 from stratum1.tracking import Reason, Snapshot
 from stratum1.upstream import Server, Tally, Upstream, Verdict
 from stratum1.web import password as rules
+from stratum1.web import spoken
 from stratum1.web.app import create_app
 from stratum1.words import describe, tongue
 
@@ -124,7 +130,10 @@ def client(paths: Paths, monkeypatch: pytest.MonkeyPatch, brackets: None) -> Ite
     monkeypatch.setattr(rules, "MEMORY_KIB", 8)
     row = {"prn": 7, "constellation": "GPS", "elevation_deg": 45, "azimuth_deg": 90, "cn0_dbhz": 44.0, "used": True}
     paths.receiver_status.write_text(json.dumps({"name": "u-blox MAX-M8Q", "satellites": [row]}), encoding="utf-8")
-    CountersPage(paths.responder_counters, workers=1, rows=4)
+    counters = CountersPage(paths.responder_counters, workers=1, rows=4)
+    address, now = int(ipaddress.IPv4Address("192.0.2.77")), time.monotonic_ns()
+    row = (address, 0, now, 0, 64 * 10**9, 1003, 300, now // 10**9, 0, 1 << 3 | 1, 0, 0)
+    layout._ROW.pack_into(counters.client_rows(0), 0, *row)
     server = Server("ntp.example", "192.0.2.1", Tally.CANDIDATE, "", 1, "GPS", 0, 1, 64, time.monotonic_ns(), 5, 5, 5)
     upstream.write(paths, Upstream(Verdict.AGREES, (server,), 0, 1000, 0, 1, 0, time.monotonic_ns()))
     app = create_app(paths)
@@ -155,21 +164,89 @@ KNOWN = (
     "/system/test",
     "/system/restart",
     "/system/reset",
+    "/system/update",
+    "/system/backup",
+    "/system/certificate",
+    "/clients/192.0.2.77",
 )
 
 
 @pytest.mark.parametrize("path", KNOWN)
 def test_nor_of_those_behind_the_password(client: FlaskClient, publish: Publish, path: str) -> None:
     publish(LOCKED)
-    match = re.search(r'name="csrf_token" type="hidden" value="([^"]+)"', client.get("/welcome").text)
-    assert match
-    form = {"password": "green teapot rides", "again": "green teapot rides", "name": "clock", "zone": "UTC"}
-    assert client.post("/welcome", data={**form, "csrf_token": match[1]}).status_code == 302
+    welcome(client)
     answer = client.get(path)
     assert answer.status_code == 200
     machine = words(platform.platform() + platform.release())
     same = SAME | values() if path == "/settings" else SAME | set(machine)
     assert [word for word in bare(answer.text) if word not in same] == []
+
+
+FORMS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("/password", "", {"old": "wrong", "password": "x", "again": "y"}),
+    ("/system/tokens", "", {"name": "x", "scope": "root", "password": "wrong"}),
+    ("/system/tokens", "", {"name": "", "scope": "read", "password": PASSWORD}),
+    ("/system/backup", "", {"passphrase": "short", "again": "other"}),
+    ("/system/backup", "/system/restore", {"password": "wrong", "passphrase": "x"}),
+    ("/system/certificate", "", {"certificate": "nothing", "password": PASSWORD}),
+    ("/system/certificate", "", {"certificate": "nothing", "password": "wrong"}),
+    ("/system/reset", "", {"password": "wrong"}),
+    ("/sources", "/sources/delay", {"cable": "RG58", "length_m": "long", "other_ns": "0"}),
+)
+
+
+@pytest.mark.parametrize(("page", "to", "fields"), FORMS)
+def test_nor_of_what_is_said_of_a_bad_value(
+    client: FlaskClient, publish: Publish, page: str, to: str, fields: dict[str, str]
+) -> None:
+    publish(LOCKED)
+    welcome(client)
+    answer = send(client, page, to, **fields)
+    assert 'class="error"' in answer.text
+    said = "".join(re.findall(r'<p class="error"[^>]*>(.*?)</p>', answer.text, re.DOTALL))
+    assert said and [word for word in bare(said) if word not in SAME] == []
+
+
+SCRIPTS = sorted(Path(spoken.__file__).with_name("static").glob("*.js"))
+
+
+def test_what_scripts_say_is_all_there_for_translators() -> None:
+    said = {
+        text
+        for script in SCRIPTS
+        if script.name != "say.js"
+        for text in re.findall(r'\bsay\("((?:[^"\\]|\\.)*)"', script.read_text(encoding="utf-8"))
+    }
+    assert said == set(spoken.TEXTS)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_no_sentence_of_a_script_goes_around_the_catalogue(script: Path) -> None:
+    """Two words or more with a space between: whatever a script puts into a page looks like that."""
+    text = re.sub(r"//.*", "", script.read_text(encoding="utf-8")).replace('"use strict"', "")
+    text = re.sub(r'\bsay\("(?:[^"\\]|\\.)*"', "say(", text)
+    literals = re.findall(r'"((?:[^"\\\n]|\\.)*)"|`([^`]*)`', text)
+    found = [literal for pair in literals for literal in pair if re.search(r"[a-z]{2,} [a-z]{2,}", literal)]
+    assert [each for each in found if each not in NO_LANGUAGE] == []
+
+
+NO_LANGUAGE = frozenset({"11px system-ui, sans-serif", "Error bound", "reading back"})
+"""A font, a name in the JSON of the status, a step of an update."""
+
+
+def test_a_script_speaks_the_language_of_the_page(brackets: None, browser: Browser, served: Served) -> None:
+    page = browser.new_page()
+    page.goto(served.url)
+    expect(page.locator("#bound")).to_have_text(re.compile(r"^⟦\S+ .s from true time⟧$"), timeout=PATIENCE_MS)
+    served.stop()
+    expect(page.locator("#lost")).to_contain_text("⟦No contact with the box", timeout=PATIENCE_MS)
+    page.close()
+
+
+def test_in_english_nothing_is_sent_along(client: FlaskClient) -> None:
+    assert 'id="spoken"' in client.get("/").text
+    tongue.use(gettext.NullTranslations())
+    assert 'id="spoken"' not in client.get("/").text
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.NONE])

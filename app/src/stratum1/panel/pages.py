@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from stratum1.panel.world import World
 from stratum1.words import format_duration
+from stratum1.words.tongue import _
 
 # Texts that share a place take turns; long enough to be read twice.
 TURN_S = 4
@@ -99,7 +100,7 @@ def clock_page(world: World) -> ClockPage | CodePage:
         return CodePage(world.url, texts=(status.short, status.progress), labels=(world.host,))
     # An IPv6 address alone fills a line; it is shown here only where it is the only way in.
     plain = tuple(text for text in world.addresses if ":" not in text) or world.addresses[:1]
-    address = _turn(plain, world.second) or "no network"
+    address = _turn(plain, world.second) or _("no network")
     if status.level == "good":
         middle = (f"{status.day[:3]} {status.long_date[:-5]}", status.zone)
         bottom = (_turn((status.bound, status.offset), world.second), address)
@@ -127,7 +128,7 @@ def sources_page(world: World) -> SkyPage:
     """Every satellite that is heard, and where it stands."""
     status = world.status
     return SkyPage(
-        title="SATELLITES",
+        title=_("SATELLITES"),
         right=status.satellites,
         bars=tuple((item.cn0, item.used) for item in world.satellites if item.cn0 > 0),
         dots=tuple(
@@ -143,37 +144,37 @@ def discipline_page(world: World) -> CurvePage:
     """How well the clock is held."""
     status = world.status
     rows: tuple[tuple[str, str], ...] = (
-        ("frequency", status.frequency),
-        ("jitter", status.jitter),
-        ("temperature", status.temperature),
-        ("holdover", status.holdover_left),
+        (_("frequency"), status.frequency),
+        (_("jitter"), status.jitter),
+        (_("temperature"), status.temperature),
+        (_("holdover"), status.holdover_left),
     )
     if world.height < 64:
         rows = (rows[world.second // TURN_S % len(rows)], *rows)
-    return CurvePage(title="OFFSET", right=status.offset, values=world.offsets, rows=rows)
+    return CurvePage(title=_("OFFSET"), right=status.offset, values=world.offsets, rows=rows)
 
 
 def network_page(world: World) -> CodePage | TextPage:
     """Where the box is found."""
     if world.url and world.height >= 64:
         return CodePage(world.url, texts=(world.name,), labels=world.addresses)
-    text = " ".join(world.addresses) or "No network: check the cable."
-    return TextPage("NETWORK", world.name, text, world.second)
+    text = " ".join(world.addresses) or _("No network: check the cable.")
+    return TextPage(_("NETWORK"), world.name, text, world.second)
 
 
 def clients_page(world: World) -> ListPage:
     """Who asks for the time, and how often."""
     traffic = world.traffic()
     if traffic is None:
-        return ListPage("CLIENTS", "", (("", "nobody is served yet"),))
+        return ListPage(_("CLIENTS"), "", (("", _("nobody is served yet")),))
     return ListPage(
-        "CLIENTS",
+        _("CLIENTS"),
         f"{traffic.per_second:.1f}/s" if traffic.per_second < 1000 else f"{traffic.per_second:.0f}/s",
         (
-            ("known", str(traffic.clients)),
-            ("top", traffic.top or "-"),
-            ("served", _count(traffic.served)),
-            ("dropped", _count(traffic.dropped)),
+            (_("known"), str(traffic.clients)),
+            (_("top"), traffic.top or "-"),
+            (_("served"), _count(traffic.served)),
+            (_("dropped"), _count(traffic.dropped)),
         ),
     )
 
@@ -182,9 +183,9 @@ def alarms_page(world: World) -> TextPage:
     """What is wrong and what to do about it, one after the other."""
     alarms = world.alarms
     if not alarms:
-        return TextPage("ALARMS", "none", "All is well. Nothing to do.", 0)
+        return TextPage(_("ALARMS"), _("none"), _("All is well. Nothing to do."), 0)
     text = " ".join(alarms)
-    return TextPage("ALARMS", str(len(alarms)), text, world.second)
+    return TextPage(_("ALARMS"), str(len(alarms)), text, world.second)
 
 
 def about_page(world: World) -> ListPage:
@@ -193,10 +194,10 @@ def about_page(world: World) -> ListPage:
         "STRATUM1",
         world.version,
         (
-            ("up", format_duration(world.uptime_s * 1_000_000_000)),
-            ("serial", world.serial or "-"),
-            ("model", world.model or "-"),
-            ("panel", world.glass or "-"),
+            (_("up"), format_duration(world.uptime_s * 1_000_000_000)),
+            (_("serial"), world.serial or "-"),
+            (_("model"), world.model or "-"),
+            (_("panel"), world.glass or "-"),
         ),
     )
 
@@ -207,7 +208,7 @@ def details_page(world: World) -> ListPage:
     size = 5 if world.height >= 64 else 2
     screens = max((len(rows) + size - 1) // size, 1)
     screen = world.second // TURN_S % screens
-    return ListPage("DETAILS", f"{screen + 1}/{screens}", rows[screen * size : (screen + 1) * size])
+    return ListPage(_("DETAILS"), f"{screen + 1}/{screens}", rows[screen * size : (screen + 1) * size])
 
 
 PAGES: tuple[Callable[[World], Page], ...] = (

@@ -41,6 +41,7 @@ from stratum1.web import (
     updating,
 )
 from stratum1.web.box import Box
+from stratum1.web.spoken import spoken
 from stratum1.words import tongue
 from stratum1.words.tongue import N_
 
@@ -75,7 +76,7 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(tongue.gettext, tongue.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    app.jinja_env.globals["tr"] = tongue.gettext
+    app.jinja_env.globals["tr"] = app.jinja_env.filters["translated"] = tongue.gettext
     app.extensions["box"] = box
     prints = _fingerprints(Path(app.static_folder or ""))
 
@@ -92,6 +93,7 @@ def app_of(box: Box, *, streams: int = 6) -> Flask:
             "box_name": box.settings.system.name,
             "settings_problem": box.settings_problem,
             "version": stratum1.__version__,
+            "spoken": spoken(),
         }
 
     guard = login.Guard(app, box)

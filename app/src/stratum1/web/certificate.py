@@ -21,6 +21,7 @@ from pathlib import Path
 from stratum1 import safefile
 from stratum1.network import own_addresses
 from stratum1.settings.schema import System
+from stratum1.words.tongue import _
 
 DAYS = 824
 """Browsers of Apple believe no certificate that is good for more than 825 days, not even one that its owner trusts."""
@@ -56,12 +57,12 @@ def _openssl(arguments: Iterable[str], given: str) -> str:
             ["openssl", *arguments], input=given, capture_output=True, text=True, timeout=_PATIENCE_S, check=False
         )
     except FileNotFoundError:
-        raise CertificateError("the program openssl is not there: install it (apt-get install openssl)") from None
+        raise CertificateError(_("the program openssl is not there: install it (apt-get install openssl)")) from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CertificateError(f"openssl cannot be run: {error}") from None
+        raise CertificateError(_("openssl cannot be run: {error}").format(error=error)) from None
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise CertificateError(f"openssl refuses: {lines[0]}")
+        raise CertificateError(_("openssl refuses: {reason}").format(reason=lines[0]))
     return done.stdout
 
 
@@ -92,9 +93,9 @@ def read(pem: bytes) -> Certificate:
     try:
         text = pem.decode("ascii")
     except UnicodeDecodeError:
-        raise CertificateError("this is no PEM text, which begins with -----BEGIN") from None
+        raise CertificateError(_("this is no PEM text, which begins with -----BEGIN")) from None
     if "-----BEGIN CERTIFICATE-----" not in text:
-        raise CertificateError("there is no certificate in it, which begins with -----BEGIN CERTIFICATE-----")
+        raise CertificateError(_("there is no certificate in it, which begins with -----BEGIN CERTIFICATE-----"))
     said = _openssl(
         (
             *("x509", "-noout", "-subject", "-issuer", "-dates", "-dateopt", "iso_8601", "-fingerprint", "-sha256"),
@@ -116,7 +117,7 @@ def read(pem: bytes) -> Certificate:
             made_for=made[1] if made else "",
         )
     except (KeyError, ValueError):
-        raise CertificateError("openssl tells of it in a way that is not understood") from None
+        raise CertificateError(_("openssl tells of it in a way that is not understood")) from None
 
 
 def _instant(text: str) -> datetime:
@@ -125,7 +126,7 @@ def _instant(text: str) -> datetime:
 
 def refuse_encrypted() -> str:
     # Else the library would ask on a terminal that is not there.
-    raise CertificateError("the key is encrypted: take its passphrase off first (openssl pkey -in key.pem)")
+    raise CertificateError(_("the key is encrypted: take its passphrase off first (openssl pkey -in key.pem)"))
 
 
 def use(context: ssl.SSLContext, path: Path) -> None:
@@ -144,7 +145,7 @@ def use(context: ssl.SSLContext, path: Path) -> None:
             said.get(reason, f"the TLS library refuses it: {reason.replace('_', ' ').lower()}")
         ) from None
     except OSError as error:
-        raise CertificateError(f"cannot be read: {error.strerror}") from None
+        raise CertificateError(_("cannot be read: {error}").format(error=error.strerror)) from None
 
 
 def server_context() -> ssl.SSLContext:
@@ -156,10 +157,10 @@ def server_context() -> ssl.SSLContext:
 def usable(pem: bytes) -> Certificate:
     """What the first certificate of `pem` says, if its key is there and goes with it; CertificateError else."""
     if len(pem) > LARGEST:
-        raise CertificateError(f"too long, want at most {LARGEST} bytes")
+        raise CertificateError(_("too long, want at most {largest} bytes").format(largest=LARGEST))
     found = read(pem)
     if b"PRIVATE KEY-----" not in pem:
-        raise CertificateError("there is no key in it, which begins with -----BEGIN PRIVATE KEY-----")
+        raise CertificateError(_("there is no key in it, which begins with -----BEGIN PRIVATE KEY-----"))
     fd, name = tempfile.mkstemp(suffix=".pem")
     try:
         with os.fdopen(fd, "wb") as file:
@@ -174,7 +175,7 @@ def checked(pem: bytes, now: datetime) -> Certificate:
     """As usable(), and it must be good from `now` on."""
     found = usable(pem)
     if found.ends <= now:
-        raise CertificateError(f"it has expired on {found.ends:%Y-%m-%d}")
+        raise CertificateError(_("it has expired on {ends:%Y-%m-%d}").format(ends=found.ends))
     return found
 
 

@@ -35,7 +35,7 @@ def keep(box: Box, wanted: Settings) -> str:
     except OSError as error:
         if box.trial.pending == box.settings.web:
             box.trial.confirm()
-        return f"The settings cannot be stored: {error.strerror}."
+        return _("The settings cannot be stored: {error}.").format(error=error.strerror)
     box.reload()
     return ""
 

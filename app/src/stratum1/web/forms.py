@@ -24,6 +24,7 @@ from wtforms.validators import InputRequired, NumberRange
 
 from stratum1.settings import Settings, SettingsError
 from stratum1.web.cable import CABLES, LONGEST_M
+from stratum1.words.tongue import N_
 
 
 class LogIn(FlaskForm):  # type: ignore[misc]
@@ -47,10 +48,10 @@ class Mark(FlaskForm):  # type: ignore[misc]
 class AntennaDelay(FlaskForm):  # type: ignore[misc]
     cable = SelectField("Cable", choices=[cable.name for cable in CABLES])
     length_m = DecimalField(
-        "Length in m", default=0, validators=[InputRequired("want a number"), NumberRange(0, LONGEST_M)]
+        "Length in m", default=0, validators=[InputRequired(N_("want a number")), NumberRange(0, LONGEST_M)]
     )
     other_ns = IntegerField(
-        "Other delay in ns", default=0, validators=[InputRequired("want a number"), NumberRange(-100_000, 100_000)]
+        "Other delay in ns", default=0, validators=[InputRequired(N_("want a number")), NumberRange(-100_000, 100_000)]
     )
 
 

@@ -8,6 +8,7 @@ from flask.sessions import SecureCookieSessionInterface
 
 from stratum1.web.box import Box
 from stratum1.web.guide import host_of
+from stratum1.words.tongue import _
 
 POLICY = "; ".join(
     (
@@ -65,7 +66,7 @@ def _lead_to_encrypted(box: Box) -> Response | None:
         return None
     host = host_of(request.host)
     if request.method not in ("GET", "HEAD") or host is None:
-        abort(403, "This box takes nothing in the clear: open its page by https.")
+        abort(403, _("This box takes nothing in the clear: open its page by https."))
     name = f"[{host}]" if ":" in host else host
     port = "" if box.tls.port == 443 else f":{box.tls.port}"
     return redirect(f"https://{name}{port}{request.full_path.rstrip('?')}", 308)  # type: ignore[return-value]

@@ -61,10 +61,10 @@ class Guard:
         address, now = request.remote_addr or "", time.monotonic()
         wait = math.ceil(self.throttle.wait_s(address, now))
         if wait > 0:
-            return f"too many wrong passwords: try again in {wait} s", wait
+            return _("too many wrong passwords: try again in {wait} s").format(wait=wait), wait
         if not self.passwords.matches(password):
             self.throttle.failed(address, now)
-            return "this is not the password", 0
+            return _("this is not the password"), 0
         self.throttle.succeeded(address)
         return "", 0
 
@@ -190,7 +190,7 @@ def _stored(guard: Guard, form: Any) -> bool:
     try:
         guard.passwords.choose(form.password.data)
     except OSError as error:
-        form.password.errors = [f"cannot be stored: {error.strerror}"]
+        form.password.errors = [_("cannot be stored: {error}").format(error=error.strerror)]
         return False
     return True
 
@@ -207,7 +207,7 @@ def _store_first(box: Box, guard: Guard, form: Any) -> bool:
     try:
         save(box.paths.settings, settings)
     except OSError as error:
-        form.name.errors = [f"cannot be stored: {error.strerror}"]
+        form.name.errors = [_("cannot be stored: {error}").format(error=error.strerror)]
         return False
     box.reload()
     return _stored(guard, form)

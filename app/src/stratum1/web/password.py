@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from stratum1 import safefile
+from stratum1.words.tongue import _
 
 SHORTEST = 10
 LONGEST = 256
@@ -24,17 +25,19 @@ _COMMON = ("password", "passw0rd", "1234567890", "qwertyuiop", "letmein", "raspb
 def weakness(password: str, name: str) -> str | None:
     """One line on why `password` would not do on the box called `name`; None when it will."""
     if len(password) < SHORTEST:
-        return f"too short, want at least {SHORTEST} characters; three words with spaces are easy to remember"
+        return _("too short, want at least {least} characters; three words with spaces are easy to remember").format(
+            least=SHORTEST
+        )
     if len(password) > LONGEST:
-        return f"too long, want at most {LONGEST} characters"
+        return _("too long, want at most {most} characters").format(most=LONGEST)
     if len(set(password.lower())) < 5:
-        return "the same few characters over and over, want at least 5 different ones"
+        return _("the same few characters over and over, want at least 5 different ones")
     # What is left when the words that everybody tries are taken out must carry the password alone.
     rest = password.lower()
     for word in (*_COMMON, name.lower()):
         rest = rest.replace(word, "")
     if len(rest) < SHORTEST - 4:
-        return "too easy to guess: it is little more than a common word, a row of keys or the name of the box"
+        return _("too easy to guess: it is little more than a common word, a row of keys or the name of the box")
     return None
 
 

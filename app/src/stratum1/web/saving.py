@@ -14,6 +14,7 @@ from stratum1.web.certificate import CertificateError
 from stratum1.web.configure import store
 from stratum1.web.login import Guard
 from stratum1.web.password import weakness
+from stratum1.words.tongue import _
 
 
 def room(box: Box, guard: Guard) -> Blueprint:
@@ -29,7 +30,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
             try:
                 return _file(box, form.passphrase.data)
             except OSError as error:
-                form.passphrase.errors = [f"cannot be made: {error.strerror}"]
+                form.passphrase.errors = [_("cannot be made: {error}").format(error=error.strerror)]
         answer = render_template("backup.html", form=form, restore=Restore(formdata=None))
         return answer, 422 if form.errors else 200
 
@@ -54,7 +55,7 @@ def _good(form: Any, name: str) -> bool:
     if problem:
         form.passphrase.errors = [problem]
     if form.again.data != form.passphrase.data:
-        form.again.errors = ["is not the same"]
+        form.again.errors = [_("is not the same")]
     return not form.errors
 
 
@@ -70,7 +71,7 @@ def _file(box: Box, passphrase: str) -> Response:
 
 def _put_back(box: Box, guard: Guard, form: Any) -> bool:
     """Whether all of it is back; else the form says why, and nothing was changed."""
-    said, _ = guard.refusal(form.password.data or "")
+    said, _wait = guard.refusal(form.password.data or "")
     if said:
         form.password.errors = [said]
         return False
@@ -84,7 +85,7 @@ def _put_back(box: Box, guard: Guard, form: Any) -> bool:
         form.file.errors = [str(error)]
         return False
     except OSError as error:
-        form.file.errors = [f"cannot be stored: {error.strerror}"]
+        form.file.errors = [_("cannot be stored: {error}").format(error=error.strerror)]
         return False
     problem = store(box, found.settings)
     if problem:
@@ -92,7 +93,7 @@ def _put_back(box: Box, guard: Guard, form: Any) -> bool:
         return False
     # Whoever restores knows the password of now, and stays in under that of the back-up.
     guard.let_in()
-    flash(f"Restored{f', as it was on {found.made}' if found.made else ''}.")
+    flash(_("Restored, as it was on {day}.").format(day=found.made) if found.made else _("Restored."))
     _show(box)
     return True
 
@@ -102,4 +103,4 @@ def _show(box: Box) -> None:
         try:
             certificate.use(box.tls.context, box.paths.tls_certificate)
         except CertificateError as error:
-            flash(f"The certificate that was restored is not shown: {error}.")
+            flash(_("The certificate that was restored is not shown: {error}.").format(error=error))

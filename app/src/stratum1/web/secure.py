@@ -13,6 +13,7 @@ from stratum1.web import certificate
 from stratum1.web.box import Box
 from stratum1.web.certificate import Certificate, CertificateError
 from stratum1.web.login import Guard
+from stratum1.words.tongue import _
 
 
 def room(box: Box, guard: Guard) -> Blueprint:
@@ -46,15 +47,15 @@ def room(box: Box, guard: Guard) -> Blueprint:
         form = Password()
         said = "the page had been open for too long: try again"
         if form.validate_on_submit():
-            said, _ = guard.refusal(form.password.data or "")
+            said, _wait = guard.refusal(form.password.data or "")
             if not said:
                 try:
                     put(box, certificate.make(*certificate.own_names(box.settings.system.name)))
-                    flash("A new certificate is made. The browser will warn of it once.")
+                    flash(_("A new certificate is made. The browser will warn of it once."))
                     return redirect(url_for("secure.view"))
                 except (CertificateError, OSError) as error:
                     said = str(error)
-        flash(f"Nothing was changed: {said}.")
+        flash(_("Nothing was changed: {said}.").format(said=said))
         return redirect(url_for("secure.view"))
 
     return rooms
@@ -85,14 +86,14 @@ def _upload(box: Box, guard: Guard, form: Any) -> bool:
         field = form.key if "key" in str(error) else form.certificate
         field.errors = [str(error)]
         return False
-    said, _ = guard.refusal(form.password.data or "")
+    said, _wait = guard.refusal(form.password.data or "")
     if said:
         form.password.errors = [said]
         return False
     try:
         put(box, pem.encode("ascii"))
     except OSError as error:
-        form.certificate.errors = [f"cannot be stored: {error.strerror}"]
+        form.certificate.errors = [_("cannot be stored: {error}").format(error=error.strerror)]
         return False
-    flash(f"Your certificate is in use; it is good until {found.ends:%Y-%m-%d}.")
+    flash(_("Your certificate is in use; it is good until {ends:%Y-%m-%d}.").format(ends=found.ends))
     return True

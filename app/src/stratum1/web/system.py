@@ -14,7 +14,7 @@ from stratum1.web import selftest
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
 from stratum1.web.support import machine
-from stratum1.words.tongue import N_
+from stratum1.words.tongue import N_, _
 from stratum1.words.units import format_duration
 
 DOORS = (
@@ -85,7 +85,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
 
         form = Password()
         if form.validate_on_submit():
-            said, _ = guard.refusal(form.password.data or "")
+            said, _wait = guard.refusal(form.password.data or "")
             if not said:
                 try:
                     orders.factory_reset(box.paths)
@@ -104,9 +104,9 @@ def room(box: Box, guard: Guard) -> Blueprint:
 def order(box: Box, word: str) -> str:
     """Hand `word` to the supervisor; one line on why that cannot be, or nothing."""
     if not box.children():
-        return "No supervisor runs that could do it: start the box anew."
+        return _("No supervisor runs that could do it: start the box anew.")
     try:
         orders.give(box.paths, word)
     except OSError as error:
-        return f"The order cannot be given: {error.strerror}."
+        return _("The order cannot be given: {error}.").format(error=error.strerror)
     return ""

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from stratum1 import safefile
+from stratum1.words.tongue import _
 
 SCOPES = ("read", "write")
 PREFIX = "stratum1_"
@@ -56,9 +57,9 @@ def parse(data: bytes) -> list[Token]:
 
 def name_problem(name: str) -> str | None:
     if not name.strip():
-        return "say what it is for, so that you know later which one to delete"
+        return _("say what it is for, so that you know later which one to delete")
     if len(name) > LONGEST_NAME or not name.isprintable():
-        return f"want at most {LONGEST_NAME} letters on one line"
+        return _("want at most {most} letters on one line").format(most=LONGEST_NAME)
     return None
 
 
@@ -85,7 +86,7 @@ class Tokens:
         with self._lock:
             there = self.all()
             if len(there) >= MOST:
-                raise ValueError(f"there are {MOST} already: delete one first")
+                raise ValueError(_("there are {most} already: delete one first").format(most=MOST))
             made = Token(secrets.token_hex(4), name.strip(), scope, _digest(token), int(self._clock()))
             self._store([*there, made])
         return token

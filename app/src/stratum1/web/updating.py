@@ -19,6 +19,7 @@ from stratum1.web.api import problem
 from stratum1.web.box import Box
 from stratum1.web.login import Guard
 from stratum1.web.system import order
+from stratum1.words.tongue import _
 
 LARGEST = 256 << 20
 """Bytes of a bundle; the root slot has fewer."""
@@ -60,7 +61,7 @@ class Upload:
         self._path.unlink(missing_ok=True)
         found = os.statvfs(self._path.parent)
         if found.f_bavail * found.f_frsize < total + SPARE:
-            raise UpdateError("there is no room for it on the data partition")
+            raise UpdateError(_("there is no room for it on the data partition"))
 
     def forget(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -101,7 +102,7 @@ def room(box: Box, guard: Guard) -> Blueprint:
         form = Password()
         if not form.validate_on_submit():
             return page(form)
-        said, _ = guard.refusal(form.password.data or "")
+        said, _wait = guard.refusal(form.password.data or "")
         if said:
             form.password.errors = [said]
             return page(form)

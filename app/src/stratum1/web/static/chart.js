@@ -3,6 +3,7 @@
 "use strict";
 
 (function () {
+  const say = window.say;
   const HEIGHT = 190;
   const STRIP = 5;
   const STATES = { LOCKED: "--good", HOLDOVER: "--warning", ACQUIRING: "--busy", UNSYNCHRONISED: "--alarm" };
@@ -145,9 +146,10 @@
     const [rows, index] = gapped(data, names);
     const known = data.columns[what.value].filter((value) => value !== null).sort((a, b) => a - b);
     const all = names.flatMap((name) => data.columns[name]).filter((value) => value !== null);
-    const summary = known.length === 0 ? "nothing known yet"
-      : "lowest " + what.format(Math.min(...all)) + ", median " + what.format(known[known.length >> 1]) +
-        ", highest " + what.format(Math.max(...all));
+    const summary = known.length === 0 ? say("nothing known yet")
+      : say("lowest {low}, median {middle}, highest {high}", {
+        low: what.format(Math.min(...all)), middle: what.format(known[known.length >> 1]), high: what.format(Math.max(...all)),
+      });
     const parts = (options) => new Intl.DateTimeFormat("en-GB", { ...options, hourCycle: "h23", timeZone: zone });
     const hour = parts({ hour: "2-digit", minute: "2-digit" });
     const day = parts({ day: "numeric", month: "short" });
@@ -155,9 +157,9 @@
 
     function tell(k) {
       const i = index[k];
-      if (i === null) return moment.format(rows[0][k] * 1000) + ": nothing recorded";
+      if (i === null) return say("{when}: nothing recorded", { when: moment.format(rows[0][k] * 1000) });
       const value = data.columns[what.value][i];
-      return moment.format(data.columns.time_s[i] * 1000) + ": " + (value === null ? "not known" : what.format(value)) + ", " + data.columns.state[i];
+      return moment.format(data.columns.time_s[i] * 1000) + ": " + (value === null ? say("not known") : what.format(value)) + ", " + data.columns.state[i];
     }
     listen(figure, tell, summary, index.length);
 
@@ -192,16 +194,17 @@
   // data: {served, crystal}: lists of {tau_s, deviation, intervals}
   function stability(figure, data) {
     const LEAST = 3;
-    frame(figure, "Allan deviation");
+    frame(figure, say("Allan deviation"));
     const lists = [data.served, data.crystal].map((points) => new Map(points.filter((each) => each.intervals >= LEAST && each.deviation > 0).map((each) => [each.tau_s, each])));
     const taus = [...new Set(lists.flatMap((points) => [...points.keys()]))].sort((a, b) => a - b);
     const columns = lists.map((points) => taus.map((tau) => (points.has(tau) ? points.get(tau).deviation : null)));
     const all = columns.flat().filter((value) => value !== null);
-    const names = ["served clock", "bare crystal"];
+    const names = [say("served clock"), say("bare crystal")];
     const least = columns[1].reduce((best, value, i) => (value !== null && (best < 0 || value < columns[1][best]) ? i : best), -1);
-    const summary = taus.length === 0 ? "comes some seconds after the first lock"
-      : least < 0 ? "the crystal is not known yet" : "the crystal is steadiest over " + taus[least] + " s: " + columns[1][least].toExponential(1);
-    listen(figure, (i) => taus[i] + " s: " + columns.map((column, k) => names[k] + " " + (column[i] === null ? "not known" : column[i].toExponential(1))).join(", "), summary, taus.length);
+    const summary = taus.length === 0 ? say("comes some seconds after the first lock")
+      : least < 0 ? say("the crystal is not known yet")
+      : say("the crystal is steadiest over {tau} s: {deviation}", { tau: taus[least], deviation: columns[1][least].toExponential(1) });
+    listen(figure, (i) => taus[i] + " s: " + columns.map((column, k) => names[k] + " " + (column[i] === null ? say("not known") : column[i].toExponential(1))).join(", "), summary, taus.length);
     const decades = (values) => (values.length === 0 ? [1, 10] : [10 ** Math.floor(Math.log10(Math.min(...values))), 10 ** Math.ceil(Math.log10(Math.max(...values) * 1.01))]);
     const power = (value) => (value === null ? "" : value >= 1 ? String(value) : "1e" + Math.round(Math.log10(value)));
     put(figure, {

@@ -7,7 +7,7 @@
   try {
     const answer = await fetch(line.dataset.check, { cache: "no-store" });
     const said = await answer.json();
-    line.textContent = "Asked by itself just now, on UDP port " + said.port + ": " + said.words + ".";
+    line.textContent = window.say("Asked by itself just now, on UDP port {port}: {words}.", { port: said.port, words: said.words });
   } catch {
     line.remove();
   }

@@ -4,6 +4,7 @@
 "use strict";
 
 (function () {
+  var say = window.say;
   var ASK_EVERY_MS = 16000;
   var SAMPLES = 5;
   var TRUST_FOR_MS = 300000;
@@ -13,8 +14,8 @@
   // How far a crystal may run away between two rounds of asking; those of phones and tablets are better.
   var DRIFT = 100e-6;
 
-  var DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-  var MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  var DAYS = [say("Sunday"), say("Monday"), say("Tuesday"), say("Wednesday"), say("Thursday"), say("Friday"), say("Saturday")];
+  var MONTHS = [say("Jan"), say("Feb"), say("Mar"), say("Apr"), say("May"), say("Jun"), say("Jul"), say("Aug"), say("Sep"), say("Oct"), say("Nov"), say("Dec")];
 
   // Box time minus steady(), both in ms, from the quickest of the last round of answers.
   var offset = null;

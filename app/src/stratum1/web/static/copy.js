@@ -3,6 +3,7 @@
 "use strict";
 
 (function () {
+  const say = window.say;
   const said = document.getElementById("copied");
 
   function select(element) {
@@ -24,6 +25,7 @@
 
   for (const button of document.querySelectorAll("button.copy")) {
     const label = button.firstChild;
+    const before = label.textContent;
     button.hidden = false;
     button.addEventListener("click", async () => {
       const code = button.parentElement.querySelector("code");
@@ -34,10 +36,10 @@
         done = false;
       }
       if (!done) select(code);
-      label.textContent = done ? "Copied" : "Press Ctrl+C";
-      said.textContent = done ? "Copied." : "The lines are selected; press Ctrl+C.";
+      label.textContent = done ? say("Copied") : say("Press Ctrl+C");
+      said.textContent = done ? say("Copied.") : say("The lines are selected; press Ctrl+C.");
       setTimeout(() => {
-        label.textContent = "Copy";
+        label.textContent = before;
       }, 2000);
     });
   }

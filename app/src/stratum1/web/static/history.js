@@ -20,12 +20,12 @@
   };
 
   const CHARTS = [
-    { title: "Offset of the pulse, mean and extremes", value: "offset_ns", low: "offset_min_ns", high: "offset_max_ns", format: span, least: 20 },
-    { title: "Jitter of the pulse", value: "jitter_ns", format: span, least: 20 },
-    { title: "Error bound", value: "bound_ns", format: span, log: true },
-    { title: "Frequency of the oscillator", value: "frequency_ppm", format: fixed(3, "ppm"), least: 0.002 },
-    { title: "Temperature", value: "temperature_c", format: fixed(1, "°C"), least: 0.5 },
-    { title: "Satellites used", value: "satellites_used", format: fixed(0, ""), least: 2, whole: true },
+    { title: window.say("Offset of the pulse, mean and extremes"), value: "offset_ns", low: "offset_min_ns", high: "offset_max_ns", format: span, least: 20 },
+    { title: window.say("Jitter of the pulse"), value: "jitter_ns", format: span, least: 20 },
+    { title: window.say("Error bound"), value: "bound_ns", format: span, log: true },
+    { title: window.say("Frequency of the oscillator"), value: "frequency_ppm", format: fixed(3, "ppm"), least: 0.002 },
+    { title: window.say("Temperature"), value: "temperature_c", format: fixed(1, "°C"), least: 0.5 },
+    { title: window.say("Satellites used"), value: "satellites_used", format: fixed(0, ""), least: 2, whole: true },
   ];
 
   let zone = box.dataset.zone;

@@ -3,6 +3,7 @@
 "use strict";
 
 (function () {
+  const say = window.say;
   const hero = document.getElementById("hero");
   const clock = document.getElementById("clock");
   const facts = document.getElementById("facts");
@@ -47,7 +48,7 @@
     put("headline", said.headline);
     put("progress", said.progress);
     put("advice", said.level === "good" ? "" : said.advice);
-    put("bound", said.time_known ? said.texts["Error bound"] + " from true time" : "");
+    put("bound", said.time_known ? say("{bound} from true time", { bound: said.texts["Error bound"] }) : "");
     list(said.texts, said.labels);
     document.title = said.state + " · " + boxName;
     if (said.time_known !== known) {
@@ -62,11 +63,11 @@
     if (silent > SILENCE_MS) {
       lost.hidden = false;
       hero.classList.add("stale");
-      put("lost", "No contact with the box for " + Math.round(silent / 1000) + " s. What you see is old.");
+      put("lost", say("No contact with the box for {seconds} s. What you see is old.", { seconds: Math.round(silent / 1000) }));
     }
     const here = known ? window.boxClock.local(0, utc, false) : null;
     put("clock", here === null ? "--:--:--" : here.hour + ":" + here.minute + ":" + here.second);
-    put("date", here === null ? "Time not known" : here.date);
+    put("date", here === null ? say("Time not known") : here.date);
   });
 
   // ---- where the news comes from ----

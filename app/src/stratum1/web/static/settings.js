@@ -3,6 +3,7 @@
 "use strict";
 
 (function () {
+  const say = window.say;
   const dependent = [...document.querySelectorAll("[data-needs]")].map((row) => {
     const [name, value] = row.dataset.needs.split("=");
     return {row, value, master: document.getElementById(name)};
@@ -26,15 +27,15 @@
     const body = new URLSearchParams({csrf_token: document.getElementById("csrf_token").value});
     button.disabled = true;
     said.className = "";
-    said.textContent = "Sending ...";
+    said.textContent = say("Sending ...");
     try {
       const answer = await fetch(button.formAction, {method: "POST", body, headers: {Accept: "application/json"}});
-      if (answer.redirected) throw new Error("you are logged out");
+      if (answer.redirected) throw new Error(say("you are logged out"));
       const verdict = await answer.json();
       said.textContent = verdict.said;
       said.className = verdict.well ? "fine" : "error";
     } catch (error) {
-      said.textContent = `The box cannot be asked: ${error.message}.`;
+      said.textContent = say("The box cannot be asked: {why}.", {why: error.message});
       said.className = "error";
     }
     button.disabled = false;

@@ -4,6 +4,7 @@
 "use strict";
 
 (function () {
+  var say = window.say;
   var STALE_MS = 40000;
   var LEVELS = { LOCKED: "good", HOLDOVER: "warning", ACQUIRING: "busy", UNSYNCHRONISED: "alarm" };
   var studio = document.getElementById("studio");
@@ -31,10 +32,10 @@
     var silence = clock.silence();
     var stale = said === null || silence > STALE_MS;
     var ms = clock.uncertainty();
-    put("state", said === null ? "NO CONTACT" : stale ? "NO CONTACT for " + Math.round(silence / 1000) + " s" : said.state);
+    put("state", said === null ? say("NO CONTACT") : stale ? say("NO CONTACT for {seconds} s", { seconds: Math.round(silence / 1000) }) : said.state);
     paint("state", stale ? "alarm" : LEVELS[said.state] || "alarm");
     paint("studio", stale || utc === null || !said.serves ? "unsure" : "");
-    put("error", utc === null ? "Time is not known" : "Within " + (ms < 10 ? ms.toFixed(1) : Math.ceil(ms)) + " ms of true time, the screen's own delay apart");
+    put("error", utc === null ? say("Time is not known") : say("Within {ms} ms of true time, the screen's own delay apart", { ms: ms < 10 ? ms.toFixed(1) : Math.ceil(ms) }));
   }
 
   function ring(second) {

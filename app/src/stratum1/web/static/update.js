@@ -3,6 +3,7 @@
 "use strict";
 
 (function () {
+  const say = window.say;
   const form = document.getElementById("update");
   if (!form) return;
   const chosen = document.getElementById("bundle");
@@ -41,7 +42,7 @@
     let offset = 0;
     while (offset < file.size) {
       const next = await piece(file, offset);
-      if (next <= offset) throw new Error("another upload is under way");
+      if (next <= offset) throw new Error(say("another upload is under way"));
       offset = next;
       bar.value = offset / file.size;
       shown.querySelector("output").textContent = `${Math.floor((100 * offset) / file.size)} %`;
@@ -53,15 +54,15 @@
     event.preventDefault();
     const file = chosen.files[0];
     refused.hidden = true;
-    if (!file || file.size === 0) return refuse("Choose a file that is not empty.");
-    if (file.size > Number(form.dataset.largest)) return refuse("This file is too large to be an update.");
+    if (!file || file.size === 0) return refuse(say("Choose a file that is not empty."));
+    if (file.size > Number(form.dataset.largest)) return refuse(say("This file is too large to be an update."));
     button.disabled = true;
     shown.hidden = false;
     try {
       await upload(file);
       form.submit();
     } catch (error) {
-      refuse(error.cause === "box" ? `Refused: ${error.message}.` : `The upload broke off: ${error.message}. Try again.`);
+      refuse(error.cause === "box" ? say("Refused: {why}.", { why: error.message }) : say("The upload broke off: {why}. Try again.", { why: error.message }));
     }
   });
 })();

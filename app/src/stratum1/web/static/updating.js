@@ -3,13 +3,14 @@
 "use strict";
 
 (function () {
+  const say = window.say;
   const line = document.getElementById("step");
   const bar = document.getElementById("bar");
   const words = {
-    checking: "Checking the signature …",
-    writing: "Writing the other slot …",
-    "reading back": "Reading back what was written …",
-    restarting: "Restarting into the new version …",
+    checking: say("Checking the signature …"),
+    writing: say("Writing the other slot …"),
+    "reading back": say("Reading back what was written …"),
+    restarting: say("Restarting into the new version …"),
   };
   let restarting = false;
 
@@ -29,7 +30,7 @@
       }
     } catch {
       restarting = true;
-      line.textContent = "The box restarts; this page goes on by itself.";
+      line.textContent = say("The box restarts; this page goes on by itself.");
       bar.removeAttribute("value");
     }
   }
