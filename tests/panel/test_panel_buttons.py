@@ -245,6 +245,21 @@ def test_a_machine_without_gpio_has_no_buttons_and_that_is_all(tmp_path):
     assert find_pins(tmp_path, Settings()) is None
 
 
+def test_what_the_library_says_in_quotes_is_said_without(gpio, dev, monkeypatch):
+    class LgpioError(Exception):
+        """As lgpio.error, whose text is the repr of what it was given."""
+
+        def __str__(self):
+            return repr(self.args[0])
+
+    def refuse(*arguments, **named):
+        raise LgpioError("GPIO operation not permitted")
+
+    monkeypatch.setattr(gpio, "setup", refuse)
+    with pytest.raises(OSError, match="^no buttons: GPIO operation not permitted$"):
+        find_pins(dev, Settings())
+
+
 def test_a_pin_in_use_is_said_in_one_line(gpio, dev):
     gpio.busy.add(23)
     with pytest.raises(OSError, match="no buttons: GPIO busy"):

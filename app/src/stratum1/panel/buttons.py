@@ -45,6 +45,11 @@ class Pins(Protocol):
     def close(self) -> None: ...
 
 
+def _text(error: Exception) -> str:
+    """What is wrong, in words: an lgpio.error would tell them in quotes."""
+    return error.args[0] if len(error.args) == 1 and isinstance(error.args[0], str) else str(error)
+
+
 class GpioPins:
     """Through the module RPi.GPIO; buttons switch to ground, lamps light when high."""
 
@@ -63,7 +68,7 @@ class GpioPins:
             for pin in lamps:
                 GPIO.setup(pin, GPIO.OUT, initial=GPIO.LOW)
         except Exception as error:  # a line in use is an OSError, an lgpio.error or a RuntimeError
-            raise OSError(f"no buttons: {error}") from None
+            raise OSError(f"no buttons: {_text(error)}") from None
 
     def pressed(self, pin: int) -> bool:
         return not self._gpio.input(pin)
