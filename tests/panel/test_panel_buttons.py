@@ -256,7 +256,7 @@ def test_what_the_library_says_in_quotes_is_said_without(gpio, dev, monkeypatch)
         raise LgpioError("GPIO operation not permitted")
 
     monkeypatch.setattr(gpio, "setup", refuse)
-    with pytest.raises(OSError, match="^no buttons: GPIO operation not permitted$"):
+    with pytest.raises(OSError, match=r"^no buttons: GPIO operation not permitted$"):
         find_pins(dev, Settings())
 
 
