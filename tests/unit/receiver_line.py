@@ -40,6 +40,8 @@ class Line:
         tty.setraw(theirs)
         self.name = os.ttyname(theirs)
         os.chmod(self.name, 0o666)
+        self.heard = b""
+        """What gpsd said to the receiver lately."""
         self._theirs = theirs
 
     def send(self, data: bytes) -> None:
@@ -49,7 +51,7 @@ class Line:
             assert time.monotonic() < deadline, "gpsd does not read"
             readable, writable, _ = select.select([self.ours], [self.ours], [], 0.1)
             if readable:
-                os.read(self.ours, 4096)  # gpsd's questions
+                self.heard = (self.heard + os.read(self.ours, 4096))[-65_536:]
             if writable:
                 data = data[os.write(self.ours, data[:256]) :]
 

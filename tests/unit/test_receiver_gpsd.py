@@ -5,18 +5,21 @@ from __future__ import annotations
 
 import select
 import socket
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from receiver_line import events_until, free_port
+from receiver_line import Line, events_until, free_port, gpsd, needs_gpsd
 
 from stratum1.receiver.events import Device, Epoch, Event, Gone
 from stratum1.receiver.gpsd import GpsdStream
 from stratum1.timescale import NS_PER_S, parse_iso_utc
 from stratum1.tracking import Reason
 
+RECORDINGS = Path(__file__).parent.parent / "recordings"
 NOON = parse_iso_utc("2026-12-01T12:00:00Z")
 DEVICES = (
     b'{"class":"DEVICES","devices":[{"class":"DEVICE","path":"/dev/gps0","driver":"NMEA0183","activated":"x"}]}\r\n'
@@ -192,3 +195,55 @@ def test_an_unused_stream_costs_nothing(listener: socket.socket) -> None:
     assert events_until(stream, lambda told: any(isinstance(event, Epoch) for event in told))
     stream.close()
     assert stream.fileno() is None
+
+
+@needs_gpsd
+def test_a_u_blox_is_asked_for_leap_seconds_to_come_through_gpsd() -> None:
+    line = Line()
+    question = bytes.fromhex("b562012600002776")  # NAV-TIMELS without a payload
+    data = (RECORDINGS / "ublox-8-time.log").read_bytes()
+    data = data[data.index(b"\xb5b") :]
+    enough = threading.Event()
+
+    def talk() -> None:
+        while not enough.is_set():
+            for at in range(0, len(data), 1500):
+                line.send(data[at : at + 1500])
+                if enough.wait(0.1):
+                    return
+
+    talker = threading.Thread(target=talk, daemon=True)
+    try:
+        with gpsd(line.name) as port:
+            stream = GpsdStream(port=port)
+            talker.start()
+            try:
+                events_until(stream, lambda told: question in line.heard)
+            finally:
+                enough.set()
+                talker.join()
+                stream.close()
+    finally:
+        line.close()
+
+
+def test_it_is_asked_anew_at_each_connection_and_not_for_ever(listener: socket.socket) -> None:
+    known = b'{"class":"DEVICE","path":"/dev/gps0","driver":"u-blox","activated":"x"}\r\n'
+    told = b"b56201261800" + bytes(10).hex().encode() + b"0200" + bytes(11).hex().encode() + b"03" + b"0000\n"
+    stream, server = connected(listener)
+    for asks in (1, 2):
+        server.recv(4096)
+        server.sendall(known)
+        settle(stream, NOON)
+        assert server.recv(4096).count(b'"hexdata":"b562012600002776"') == 1, asks
+        server.close()
+        settle(stream, NOON)
+        stream.receive(NOON + 10 * NS_PER_S)
+        server = listener.accept()[0]
+        server.settimeout(10)
+        settle(stream, NOON + 10 * NS_PER_S)
+    server.recv(4096)
+    server.sendall(known + told)
+    settle(stream, NOON + 10 * NS_PER_S)
+    settle(stream, NOON + 100 * NS_PER_S)
+    assert b"hexdata" not in server.recv(4096)  # it asks what has become of a silent receiver

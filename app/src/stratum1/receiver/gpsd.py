@@ -14,6 +14,7 @@ import socket
 
 from stratum1.receiver.events import Device, Epoch, Event, Gone
 from stratum1.receiver.reports import Interpreter
+from stratum1.receiver.talk import Ubx
 from stratum1.receiver.utc import RELEASED_NS, UtcWatch
 from stratum1.timescale import NS_PER_MS, NS_PER_S
 from stratum1.tracking import Reason
@@ -21,6 +22,10 @@ from stratum1.tracking import Reason
 # "pps" brings TOFF, "timing" sor and rtime in each TPV, "raw" what reports.py gets from dialects.py.
 _WATCH = {"enable": True, "json": True, "raw": 1, "pps": True, "timing": True}
 _WHICH = b"?DEVICES;\n"
+
+_ASK_LEAPS = Ubx(0x01, 0x26).frame().hex()
+"""NAV-TIMELS, polled: gpsd may have made it as rare as one in 255 epochs."""
+_ASK_LEAPS_NS = 30 * NS_PER_S
 
 _READ_BYTES = 16_384
 _READS_PER_CALL = 4
@@ -64,6 +69,7 @@ class GpsdStream:
         self._attempt_ns: int | None = None
         self._heard_ns = 0
         self._asked_ns = 0
+        self._leaps_asked_ns: int | None = None
         self._gone: Reason | None = None
 
     def fileno(self) -> int | None:
@@ -95,6 +101,7 @@ class GpsdStream:
             if self._connected:
                 self._send()
                 self._read(now_ns, events)
+                self._ask_for_leaps(now_ns)
             if self._connected:
                 self._notice_silence(now_ns, events)
         except OSError as error:
@@ -122,6 +129,7 @@ class GpsdStream:
         self._interpreter = Interpreter(self._known_past_ns, self._utc, self._device)
         self._buffer.clear()
         self._skipping = False
+        self._leaps_asked_ns = None
         self._to_send = self._watch
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -144,6 +152,17 @@ class GpsdStream:
             return
         self._connected = True
         self._heard_ns = now_ns
+
+    def _ask_for_leaps(self, now_ns: int) -> None:
+        """A u-blox of which it is not known yet whether it knows of a leap second is asked, now and then."""
+        path = self._interpreter.wants_leaps
+        asked_ns = self._leaps_asked_ns
+        if not path or (asked_ns is not None and 0 <= now_ns - asked_ns < _ASK_LEAPS_NS):
+            return
+        self._leaps_asked_ns = now_ns
+        order = {"path": path, "hexdata": _ASK_LEAPS}
+        self._to_send += f"?DEVICE={json.dumps(order, separators=(',', ':'))};\n".encode()
+        self._send()
 
     def _notice_silence(self, now_ns: int, events: list[Event]) -> None:
         if now_ns < self._heard_ns:

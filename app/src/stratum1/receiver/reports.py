@@ -88,6 +88,12 @@ class Interpreter:
         """The newest of each kind that is told once until it changes."""
         self._own_date_ns: int | None = None
 
+    @property
+    def wants_leaps(self) -> str:
+        """The device of a receiver that could tell of leap seconds to come and has not yet; else empty."""
+        device = self._device
+        return device.path if device is not None and device.driver == "u-blox" and self._notice is None else ""
+
     def line(self, text: bytes, now_ns: int) -> list[Event]:
         """The events in one line that gpsd wrote; `now_ns` is CLOCK_REALTIME, for reports without their own time."""
         if not text.startswith(b"{"):
