@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import statistics
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tests" / "simulation")]
 from discipline_traces import HOUR, MISSING, Trace, TraceError, generate, read, write  # noqa: E402
 from simulated_clock import Bench, Record  # noqa: E402
 
-from stratum1.discipline import Config  # noqa: E402
+from stratum1.discipline import Config, Discipline  # noqa: E402
 
 LOCK_NS = 1000.0
 LOCK_S = 120
@@ -86,6 +88,30 @@ def false_step(trace: Trace, undisturbed: Record, at: int) -> tuple[float, float
     return moved / 1e3, max(map(abs, with_it)) / 1e3, bench.record.violations()
 
 
+class Timed:
+    """A Discipline whose updates are timed: one leading edge taken in, with Python's call around it."""
+
+    def __init__(self, discipline: Discipline) -> None:
+        self._discipline = discipline
+        self.taken_ns: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._discipline, name)
+
+    def edge(self, sequence: int, stamp_ns: int) -> None:
+        before = time.perf_counter_ns()
+        self._discipline.edge(sequence, stamp_ns)
+        self.taken_ns.append(time.perf_counter_ns() - before)
+
+
+def update_ns(trace: Trace) -> float:
+    """Median time of one update over the trace's first two hours."""
+    bench = ready(trace)
+    bench.discipline = timed = Timed(bench.discipline)  # type: ignore[assignment]
+    bench.run(min(len(trace), 2 * HOUR))
+    return statistics.median(timed.taken_ns)
+
+
 def judge(trace: Trace, faults: bool = True) -> tuple[dict[str, Any], Record]:
     bench = ready(trace)
     bench.run(len(trace))
@@ -110,6 +136,7 @@ def judge(trace: Trace, faults: bool = True) -> tuple[dict[str, Any], Record]:
         result["false_step_us"], result["false_step_worst_us"] = moved, worst
         violations += more
     result["bound_violations"] = violations
+    result["update_ns"] = update_ns(trace)
     return result, record
 
 

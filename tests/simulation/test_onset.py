@@ -64,3 +64,40 @@ def test_no_skew_is_imagined_into_symmetric_noise(seed: int) -> None:
     bench.run(6000)
     late = bench.record.served_ns[1000:]
     assert abs(sum(late) / len(late)) < 100
+
+
+@pytest.mark.parametrize("sigma_ns", [20, 1000, 20_000])
+@pytest.mark.parametrize("seed", range(4))
+def test_strays_between_good_pulses_are_not_taken_for_wider_noise(seed: int, sigma_ns: int) -> None:
+    """Every second pulse is of a line that bounces; the good ones still say how wide the noise is."""
+    rng = random.Random(seed)
+    bench = Bench(noise=lambda second: round(rng.gauss(0, sigma_ns) * 10))
+    bench.run(120)
+    for _ in range(60):
+        bench.run(1)
+        bench.discipline.edge(bench.sequence, bench.clock.kernel_ns - 900_000_000)
+        assert bench.estimate.jitter_ns < 2 * max(sigma_ns, 5)
+    bench.run(600)
+    # A width too large by far once made the later of two equal tails look true.
+    assert abs(sum(bench.record.served_ns[-400:])) / 400 < 0.5 * sigma_ns
+    assert bench.record.violations() == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_gap_imagines_no_tail_into_fine_stamps(seed: int) -> None:
+    """The pulses that find the clock again are off by what the crystal did meanwhile, not by their noise."""
+    rng = random.Random(seed)
+    frequency = [-150_000_000]
+
+    def crystal(second: int) -> int:
+        frequency[0] += round(rng.gauss(0, 15_000))
+        return frequency[0]
+
+    bench = Bench(crystal=crystal, noise=lambda second: round(rng.gauss(0, 21) * 10))
+    for _ in range(6):
+        bench.run(400)
+        assert bench.estimate.jitter_ns < 40
+        bench.run(900, pulse=False)
+    bench.run(400)
+    assert max(map(abs, bench.record.served_ns[-300:])) < 150
+    assert bench.record.violations() == 0

@@ -125,3 +125,26 @@ def test_after_a_sleep_time_is_claimed_only_when_pulses_and_messages_have_agreed
     assert bench.run(250).state is State.LOCKED
     assert abs(bench.record.served_ns[-1]) < 10_000
     assert bench.record.violations() == 0
+
+
+@pytest.mark.parametrize("seconds", [-3, -1, 1, 2])
+@pytest.mark.parametrize("step_ns", [49_763_149, -5_000_000, 2 * 10**9])
+def test_after_a_step_and_a_bouncing_line_a_receiver_that_names_wrong_seconds_is_not_believed(
+    step_ns: int, seconds: int
+) -> None:
+    """That messages once agreed after the step does not make the next second that they name as good."""
+    bench = noisy(9)
+    bench.run(100)
+    bench.clock.step(step_ns)
+    for _ in range(10):
+        bench.run(1)
+        bench.discipline.edge(bench.sequence, bench.clock.kernel_ns - 900_000_000)
+    bench.run(1)
+    bench.clock.step(-step_ns)
+    bench.run(7, pulse=False)
+    bench.run(25, named_late_s=seconds)
+    bench.run(120, named_late_s=seconds)
+    claimed = [e for e, state in zip(bench.record.served_ns, bench.record.state, strict=True) if state.serves]
+    assert max(map(abs, claimed)) < 10**6
+    assert bench.run(700).state is State.LOCKED
+    assert bench.record.violations() == 0

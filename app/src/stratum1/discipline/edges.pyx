@@ -80,7 +80,7 @@ cdef class Edges:
             self.irregular_ns = stamp_ns
         if interval < SECOND + EVEN:
             rate = <int>((SECOND + interval // 2) // interval)
-            if rate > FASTEST or SECOND % rate or llabs(interval * rate - SECOND) > EVEN:
+            if rate > FASTEST or llabs(interval * rate - SECOND) > EVEN:
                 rate = 0
         if rate == 0 or rate != self.rate_seen:
             self.rate_seen = rate

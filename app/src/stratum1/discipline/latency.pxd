@@ -32,6 +32,7 @@ cdef class Latency:
     cdef Fit later
     cdef Fit earlier
     cdef double recent                  # mean square of the last innovations, in units of what was foretold
+    cdef double telling                 # the same with wild ones cut off
     cdef Shape shape                    # what the filter is to use
     cdef void begin(self, double variance) noexcept
     cdef double learn(self, double innovation, double foretold) noexcept

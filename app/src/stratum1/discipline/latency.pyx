@@ -16,19 +16,22 @@ cdef double LEAST = 9.0         # ns^2: kernel stamps are no better
 cdef double MOST = 1e12         # ns^2: 1 ms
 cdef int MEMORY = 1000          # pulses
 cdef int FIRST_LOOK = 16
-cdef int SHORT = 20             # pulses remembered when the noise has plainly changed
+cdef int SHORT = 8              # pulses remembered when the noise has plainly changed: its shape is looked at anew
+cdef int SHORT_LATE = 20        # the same with a tail that is believed
 cdef double CONVINCED = 15.0    # log likelihood ratio at which a tail is believed
 cdef double SATURATED = 60.0
 cdef double RELUCTANT = 10.0
 cdef double LEAST_TAIL = 0.05   # of the noise's standard deviation
 cdef double LEAST_SHARE = 2e-4  # of the noise's variance that is symmetric
 cdef double LEAST_UNKNOWN = 0.1 # of the noise's standard deviation
-cdef int LOOKED = 120           # pulses until the evidence counts
-cdef double WILD = 25.0
+cdef int LOOKED = 200           # pulses until the evidence counts: it takes 110 to 300 to believe in a tail
+cdef double WILD = 25.0         # a square, in units of what was foretold: no pulse counts for more ...
+cdef double TELLING = 4.0       # ... nor here, so that strays, be they every second pulse, do not pass for wide noise
 cdef double RECENT = 16.0       # pulses
-cdef double GROWN = 4.0         # mean square that noise of the width learned does not reach
+cdef double SOON = 8.0          # pulses: so soon has it plainly grown
+cdef double GROWN = 2.75        # mean of squares cut off there: noise of thrice the width learned
 cdef double GROWTH = 1.3
-cdef double USUAL = 2.0         # mean square that it does reach
+cdef double USUAL = 1.6         # mean square that it does reach
 
 cdef double SQRT_HALF = 0.70710678118654752440
 cdef double LOG_SQRT_2PI = 0.91893853320467274178
@@ -161,7 +164,7 @@ cdef class Latency:
         self.late = False
         self.count = 0
         self.favour = self.over_plain = self.over_even = 0.0
-        self.recent = 1.0
+        self.recent = self.telling = 1.0
 
     cdef double learn(self, double innovation, double foretold) noexcept:
         """Learn from a pulse; what the clock's offset is to be moved by (ns) when a tail is first believed."""
@@ -220,9 +223,12 @@ cdef class Latency:
     cdef void _note(self, double share) noexcept:
         """The square of an innovation, in units of what was foretold: when it is too large for long, learn anew."""
         self.recent += (min(share, WILD) - self.recent) / RECENT
-        if self.recent < GROWN:
+        self.telling += (min(share, TELLING) - self.telling) / SOON
+        if self.telling < GROWN:
             return
-        self.count = min(self.count, SHORT)
+        self.count = min(self.count, SHORT_LATE if self.late else SHORT)
+        if not self.late:
+            self.favour = self.over_plain = self.over_even = 0.0
         self.plain.shape.variance = min(MOST, GROWTH * self.plain.shape.variance)
         self.later.shape.variance = min(MOST, GROWTH * self.later.shape.variance)
         self.earlier.shape.variance = min(MOST, GROWTH * self.earlier.shape.variance)
@@ -246,6 +252,6 @@ cdef class Latency:
             tail = self.spread()
         else:
             # The fit's own tail, as long as nothing speaks against it, and then less and less of it.
-            tail = fabs(self.later.centre) * exp(min(0.0, self.favour + 3.0))
+            tail = fabs(self.later.centre) * exp(min(0.0, self.favour + 4.0))
             chance = self.spread() / sqrt(0.28 * self.count)
-        return max(tail, chance)
+        return tail + chance

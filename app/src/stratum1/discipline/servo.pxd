@@ -27,6 +27,7 @@ cdef class Servo:
     cdef void steer(self, int64_t kernel_ns, double steering) noexcept
     cdef void shift(self, int64_t clock_ns, int64_t offset_ns) noexcept
     cdef void widen(self, double xx, double xy, double yy) noexcept
+    cdef void rescale(self, double factor) noexcept
     cdef double rate(self, double steering) noexcept
     cdef double offset(self, int64_t kernel_ns) noexcept
     cdef int64_t utc(self, int64_t kernel_ns) noexcept

@@ -98,6 +98,15 @@ cdef class Servo:
             self.pyy[i] += yy
         self.combine()
 
+    cdef void rescale(self, double factor) noexcept:
+        """The pulses' variance was `factor` times what it was taken for, and so is all that was learned from them."""
+        cdef int i
+        for i in range(MODELS):
+            self.pxx[i] *= factor
+            self.pxy[i] *= factor
+            self.pyy[i] *= factor
+        self.combine()
+
     cdef double offset(self, int64_t kernel_ns) noexcept:
         """Offset beyond whole_ns (ns) when the clock reads `kernel_ns`."""
         cdef int64_t dt = kernel_ns - self.reference_ns

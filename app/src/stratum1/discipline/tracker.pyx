@@ -22,18 +22,21 @@ cdef int WARMED_UP = 60             # pulses until the filter's frequency is wor
 cdef double COVER_CALM = 4.8        # standard errors in the bound while nothing happens: one in 100 000 as in loads.pyx
 cdef double COVER = 3.6             # standard errors while something happens: the filter has seen it then
 cdef double GRAIN = 2.0             # ns: rounding, and the clock's reading itself
-cdef double FEW = 16.0              # pulses that the width of the noise is learned from ...
-cdef double NEW = 90.0              # ... and since the phase was set, that leave as much doubt again
+cdef double ONSETS_WORTH = 2.5      # residuals: of the onset's six two are spent on the line, and medians waste more
+cdef double TELLS = 0.25            # residuals in a pulse: noise may be as heavy as a latency (kurtosis 9, not 3)
 cdef double CALMING = 1e-3          # how fast the calm standard error may rise, per pulse
 cdef double TAILED = 1.1            # more standard errors where the noise has a tail: so has the error then
-cdef double COARSE = 5000.0         # ns: stamps wider than this ...
-cdef double COARSER = 2.0         # ... leave more doubt, of which a busy machine has other kinds than noise
 cdef double LASTING = 12.0          # s: noise may hide what it has just shown, so doubt does not end at once
 cdef double WRENCHED = 500.0        # ns/s: no load pushes a crystal farther
 cdef double READING = 20e3          # ns: how far apart two clocks may have been read
 cdef double ASLEEP = 100.0          # ns/s: what a crystal's frequency does while a machine sleeps
 cdef int INFORMED = 300             # pulses
 cdef int FAMILIAR = 20              # pulses until loads can be told from the beginning itself
+
+
+cdef double widened(double residuals) noexcept nogil:
+    """By how much Student's t passes the normal distribution at 4.8 standard errors (Cornish-Fisher expansion)."""
+    return 1.0 + (6.0 + (32.0 + 123.0 / residuals) / residuals) / residuals
 
 
 cdef class Tracker:
@@ -123,10 +126,10 @@ cdef class Tracker:
 
     cdef int64_t slot(self, int64_t stamp_ns, int rate) noexcept:
         """UTC of the pulse that a stamp is nearest to, at `rate` pulses a second."""
-        cdef int64_t step = SECOND // rate
         cdef int64_t utc = self.servo.utc(stamp_ns)
         cdef int64_t second = floor_seconds(utc) * SECOND
-        return second + (utc - second + step // 2) // step * step
+        cdef int64_t count = ((utc - second) * rate + SECOND // 2) // SECOND
+        return second + (count * SECOND + rate // 2) // rate
 
     cdef void _cross_gap(self, double gap) noexcept:
         """What may have happened while no pulse came is doubt of the filter now."""
@@ -139,7 +142,7 @@ cdef class Tracker:
     cdef Outcome pulse(self, int64_t stamp_ns, int rate, int believe) noexcept:
         """A pulse, its stamp corrected for delays; `believe` refused ones in a row that agree are believed."""
         cdef double gap = (stamp_ns - self.last_good) * 1e-9
-        cdef double innovation, before, sigma
+        cdef double innovation, before, sigma, width
         cdef int64_t utc
         if gap <= 0.0:
             self.rejected += 1
@@ -159,7 +162,12 @@ cdef class Tracker:
         self.calm = sigma if self.settled < WARMED_UP else min(sigma, self.calm * (1.0 + CALMING))
         self._doubt(gap, (self.servo.mean_x - before) / self.foretold)
         self.rival_count = self.refusals = 0
+        width = self.latency.spread()
         self.servo.move(self.latency.learn(innovation, self.foretold))
+        if self.settled < INFORMED:     # all that the filter knows it has from pulses of this noise
+            width = self.latency.spread() / width
+            self.servo.rescale(width * width)
+            self.calm *= width
         if self.settled > WARMED_UP and gap < GAP:
             self.holdover.track(self.servo.mean_y, gap)
         self.settled = min(self.settled + 1, MANY)
@@ -230,12 +238,10 @@ cdef class Tracker:
         cdef double age, sigma, few, late
         if not self.running or self.settled == 0:
             return 9e18
-        # What was learned from few pulses may be too narrow, and noise may just be growing.
-        few = (1.0 + FEW / max(self.latency.count, ONSET) + NEW / self.settled) * self.latency.excess()
+        # The width was learned from few pulses, and noise may just be growing.
+        few = widened(ONSETS_WORTH + TELLS * self.latency.count) * self.latency.excess()
         if self.latency.late:
             few *= TAILED
-        if self.latency.spread() > COARSE:
-            few *= COARSER
         sigma = sqrt(self.servo.var_x)
         age = (self.servo.reference_ns - self.last_good) * 1e-9 + ahead
         late = max(0.0, min(ahead, age - NEXT))
