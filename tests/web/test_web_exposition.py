@@ -36,7 +36,6 @@ PEERS = Upstream(
     verdict=Verdict.DISAGREES,
     servers=(Server("ntp.example", tally=Tally.CANDIDATE, reach=0o17, offset_ns=-120_000), Server("none.example")),
     offset_ns=-120_000,
-    monotonic_ns=time.monotonic_ns(),
 )
 
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\S+)')
@@ -101,7 +100,7 @@ def test_dashboard_alerts_and_their_table_speak_of_metrics_that_exist_and_of_all
     paths: Paths, publish: Publish
 ) -> None:
     publish(RECEPTION)
-    write(paths, PEERS)
+    write(paths, replace(PEERS, monotonic_ns=time.monotonic_ns()))
     page = CountersPage(paths.responder_counters, workers=1, rows=4)
     page.block(0)[struct.calcsize("=Q 16Q 8Q 8Q 6Q qqq Qq")] = 4
     struct.pack_into("=Q", page.block(0), 8 * (1 + 16 + 4), 7)
@@ -120,7 +119,7 @@ def test_dashboard_alerts_and_their_table_speak_of_metrics_that_exist_and_of_all
 
 def test_what_the_receiver_and_the_other_servers_say_is_told_in_base_units(paths: Paths, publish: Publish) -> None:
     publish(RECEPTION)
-    write(paths, PEERS)
+    write(paths, replace(PEERS, monotonic_ns=time.monotonic_ns()))
     settings = Settings().changed("upstream.servers", ["ntp.example"])
     families = parsed(create_app(paths, settings).test_client().get("/metrics").text)
 
@@ -141,14 +140,14 @@ def test_what_the_receiver_and_the_other_servers_say_is_told_in_base_units(paths
 
 def test_a_receiver_that_cannot_say_and_nobody_to_compare_with_are_left_out(paths: Paths, publish: Publish) -> None:
     publish(LOCKED)
-    write(paths, PEERS)
+    write(paths, replace(PEERS, monotonic_ns=time.monotonic_ns()))
     told = parsed(create_app(paths, Settings()).test_client().get("/metrics").text).keys()
     assert not [name for name in told if re.match("stratum1_(survey|jamming|spoofing|upstream)", name)]
 
 
 def test_every_alert_has_a_severity_a_summary_and_labels_that_exist(paths: Paths, publish: Publish) -> None:
     publish(RECEPTION)
-    write(paths, PEERS)
+    write(paths, replace(PEERS, monotonic_ns=time.monotonic_ns()))
     settings = Settings().changed("upstream.servers", ["ntp.example"])
     families = parsed(create_app(paths, settings).test_client().get("/metrics").text)
     folder = Path(__file__).resolve().parents[2] / "docs" / "monitoring"

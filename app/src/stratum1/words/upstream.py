@@ -69,9 +69,9 @@ def _disagrees(upstream: Upstream) -> Comparison:
 
 def _others(upstream: Upstream) -> Comparison:
     agree = ngettext(
-        "{some} of {all} upstream servers agrees with this box within {span}.",
+        "{some} of {all} upstream server agrees with this box within {span}.",
         "{some} of {all} upstream servers agree with this box within {span}.",
-        upstream.majority,
+        len(upstream.servers),
     ).format(some=upstream.majority, all=len(upstream.servers), span=_within(upstream))
     return {
         Verdict.WAITING: Comparison(
