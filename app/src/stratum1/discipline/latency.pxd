@@ -26,6 +26,7 @@ cdef class Fit:
 cdef class Latency:
     cdef readonly bint late             # the tail is believed
     cdef readonly int count             # pulses learned from, saturating
+    cdef int heard                      # the same with those from which only a width could be told
     cdef readonly double favour         # log likelihood ratio of a late tail to the better of the others
     cdef double over_plain, over_even
     cdef Fit plain

@@ -162,7 +162,7 @@ cdef class Latency:
         self.earlier.start(-1, variance, 0.0)
         self.shape = self.plain.shape
         self.late = False
-        self.count = 0
+        self.count = self.heard = 0
         self.favour = self.over_plain = self.over_even = 0.0
         self.recent = self.telling = 1.0
 
@@ -170,6 +170,8 @@ cdef class Latency:
         """Learn from a pulse; what the clock's offset is to be moved by (ns) when a tail is first believed."""
         cdef double plain, later, earlier, even, gain, late
         cdef double moved = 0.0
+        if self.heard < MEMORY:
+            self.heard += 1
         if foretold > self.plain.shape.variance:
             # The clock itself is still being found: only a width can be told, and that roughly, ...
             if self.count < FIRST_LOOK:
@@ -227,6 +229,7 @@ cdef class Latency:
         if self.telling < GROWN:
             return
         self.count = min(self.count, SHORT_LATE if self.late else SHORT)
+        self.heard = min(self.heard, self.count)
         if not self.late:
             self.favour = self.over_plain = self.over_even = 0.0
         self.plain.shape.variance = min(MOST, GROWTH * self.plain.shape.variance)

@@ -239,7 +239,7 @@ cdef class Tracker:
         if not self.running or self.settled == 0:
             return 9e18
         # The width was learned from few pulses, and noise may just be growing.
-        few = widened(ONSETS_WORTH + TELLS * self.latency.count) * self.latency.excess()
+        few = widened(ONSETS_WORTH + TELLS * self.latency.heard) * self.latency.excess()
         if self.latency.late:
             few *= TAILED
         sigma = sqrt(self.servo.var_x)
