@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stratum1 import clock
 from stratum1.ntp.counters import CountersPage
 from stratum1.panel.light import level, within
 from stratum1.panel.sources import Sources, message
@@ -36,12 +37,12 @@ def sources(paths):
 
 
 def publish(paths, **changes):
-    kernel = time.time_ns()
+    kernel, monotonic = clock.read()
     snapshot = replace(
         LOCKED,
         kernel_ns=kernel,
         reference_ns=kernel,
-        realtime_minus_monotonic_ns=kernel - time.monotonic_ns(),
+        realtime_minus_monotonic_ns=kernel - monotonic,
         **changes,
     )
     TrackingWriter(paths.tracking).write(snapshot)

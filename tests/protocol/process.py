@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from responding import snapshot
 
+from stratum1 import clock
 from stratum1.paths import Paths
 from stratum1.settings import Settings, save
 from stratum1.tracking import TrackingWriter
@@ -88,13 +89,13 @@ class Process:
 
     def publish(self, **changes: Any) -> None:
         """A page that is right for this machine's clock now, with no correction."""
-        now = time.time_ns()
+        now, monotonic = clock.read()
         said = snapshot(
             now,
             correction_ns=0,
             bound_ns=5_000,
             bound_limit_ns=500_000_000,
-            realtime_minus_monotonic_ns=now - time.monotonic_ns(),
+            realtime_minus_monotonic_ns=now - monotonic,
         )
         TrackingWriter(self.tracking).write(replace(said, **changes))
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
-import time
 
 import pytest
 from responding import MONOTONIC, NOW, NS, page_of, snapshot, utc
 from wire import Packet, stamp
 
+from stratum1 import clock
 from stratum1.ntp.access import Policy
 from stratum1.ntp.announce import Announcer
 from stratum1.ntp.auth import Keys
@@ -81,8 +81,8 @@ def test_an_announcement_really_arrives() -> None:
         receiver.settimeout(5)
         [target] = targets(["127.0.0.1"], [], receiver.getsockname()[1])
 
-        now = time.time_ns()
-        page = page_of(snapshot(now, realtime_minus_monotonic_ns=now - time.monotonic_ns(), bound_limit_ns=10**9))
+        now, monotonic = clock.read()
+        page = page_of(snapshot(now, realtime_minus_monotonic_ns=now - monotonic, bound_limit_ns=10**9))
         assert Announcer(Policy(page=page), -24).send(sender.fileno(), target.address, target.control, poll=6)
         assert Packet.parse(receiver.recv(100)).mode == 5
 

@@ -28,7 +28,17 @@ spike = st.tuples(
 )
 step = st.tuples(st.just("step"), st.builds(lambda s, n: s * n, sign, st.integers(600_000, 10**11)))
 double = st.tuples(st.just("double edge"), st.integers(1, 20))
-history = st.lists(st.one_of(good, good, gap, silence, no_fix, unsure, wrong, spike, step, double), max_size=14)
+
+CONVINCING = 600
+"""A receiver that insists on another second for so many messages is believed (docs/timekeeping.md)."""
+
+
+def insists(events: list[tuple[object, ...]]) -> bool:
+    return sum(int(str(amount)) for what, amount, *_ in events if what == "wrong second") >= CONVINCING
+
+
+anything = st.one_of(good, good, gap, silence, no_fix, unsure, wrong, spike, step, double)
+history = st.lists(anything, max_size=14).filter(lambda events: not insists(events))
 
 
 def worst_over_bound(bench: Bench) -> float:
@@ -64,7 +74,12 @@ def live(bench: Bench, events: list[tuple[object, ...]]) -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(history, st.integers(0, 2**32), st.sampled_from([20, 1000, 20_000]), st.booleans())
+@given(
+    history.filter(lambda events: not insists(events)),
+    st.integers(0, 2**32),
+    st.sampled_from([20, 1000, 20_000]),
+    st.booleans(),
+)
 def test_time_that_is_claimed_is_right(
     events: list[tuple[object, ...]], seed: int, sigma_ns: int, steers: bool
 ) -> None:

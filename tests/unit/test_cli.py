@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stratum1 import cli
+from stratum1 import cli, clock
 from stratum1.paths import Paths
 from stratum1.settings import Settings, load, save
 from stratum1.tracking import Leap, Reason, Snapshot, State, TrackingWriter
@@ -100,9 +100,8 @@ def test_without_a_timekeeper_status_says_so_and_ends_with_1(paths: Paths, capsy
 
 def publish(paths: Paths, **changes: object) -> None:
     import dataclasses
-    import time
 
-    now = time.time_ns()
+    now, monotonic = clock.read()
     snapshot = Snapshot(
         state=State.LOCKED,
         reason=Reason.TRACKING,
@@ -112,7 +111,7 @@ def publish(paths: Paths, **changes: object) -> None:
         kernel_ns=now,
         reference_ns=now,
         bound_ns=2_000,
-        realtime_minus_monotonic_ns=now - time.monotonic_ns(),
+        realtime_minus_monotonic_ns=now - monotonic,
     )
     TrackingWriter(paths.tracking).write(dataclasses.replace(snapshot, **changes))  # type: ignore[arg-type]
 

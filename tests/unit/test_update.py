@@ -194,7 +194,9 @@ class TestRefused:
         self.refuse(slots, make(boot=BOOT[:-1] + b"!"), "damaged")
 
     def test_place_of_the_slot_that_is_none(self, slots: Slots, make: Make) -> None:
-        wrong = lambda manifest: manifest["parts"]["boot"].update(slot_digit=DIGIT + 1)
+        def wrong(manifest: dict[str, Any]) -> None:
+            manifest["parts"]["boot"].update(slot_digit=DIGIT + 1)
+
         self.refuse(slots, make(change=wrong), "where none is")
 
     @pytest.mark.parametrize("content", [b"", b"nonsense" * 1000])

@@ -7,7 +7,6 @@ import hashlib
 import shutil
 import subprocess
 import tarfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 from snapshots import Publish
 from visiting import welcome
 
+from stratum1 import clock
 from stratum1.paths import Paths
 from stratum1.tracking import Snapshot, TrackingWriter
 from stratum1.web import password as rules
@@ -44,11 +44,11 @@ def publish(paths: Paths) -> Iterator[Publish]:
     def write(snapshot: Snapshot) -> Snapshot:
         if not writer:
             writer.append(TrackingWriter(paths.tracking))
-        kernel = time.time_ns()
+        kernel, monotonic = clock.read()
         snapshot = replace(
             snapshot,
             kernel_ns=kernel,
-            realtime_minus_monotonic_ns=kernel - time.monotonic_ns(),
+            realtime_minus_monotonic_ns=kernel - monotonic,
             reference_ns=kernel if snapshot.pulses_accepted else 0,
             last_pulse_ns=kernel if snapshot.pulses_accepted else 0,
             state_since_ns=kernel - 12_000 * 10**9,
