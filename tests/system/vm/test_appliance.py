@@ -172,7 +172,8 @@ def test_served_time_is_true_to_a_millisecond_and_to_300_us_once_calibrated(box:
     late = -box.error_ns(25)
     set_delay(box, late)
     try:
-        measured(box, "us of error, the delay measured and set", 300_000)
+        # Half of what it was, so that a delay that is set and not heeded is seen on a host where it is small.
+        measured(box, "us of error, the delay measured and set", max(60_000, min(abs(late) // 2, 300_000)))
     finally:
         set_delay(box, 0)
 
@@ -191,7 +192,7 @@ def measured(box: Appliance, what: str, limit_ns: int) -> None:
 
 def set_delay(box: Appliance, delay_ns: int) -> None:
     box.agent(f"run stratum1 settings set pulse.delay_ns {delay_ns}")
-    wait_until("the setting taken over", lambda: box.agent("run stratum1 settings get pulse.delay_ns").strip(), 10)
+    assert box.agent("run stratum1 settings get pulse.delay_ns").split()[-1] == str(delay_ns)
 
 
 def test_antenna_off_is_holdover_then_refusal_and_antenna_on_is_the_right_second_again(box: Appliance) -> None:
