@@ -260,6 +260,20 @@ def test_what_the_library_says_in_quotes_is_said_without(gpio, dev, monkeypatch)
         find_pins(dev, Settings())
 
 
+def test_a_line_that_goes_away_is_an_error_of_the_line_and_no_crash(gpio, dev, monkeypatch):
+    pins = find_pins(dev, Settings())
+
+    def refuse(*arguments):
+        raise RuntimeError("bad GPIO number")
+
+    monkeypatch.setattr(gpio, "input", refuse)
+    monkeypatch.setattr(gpio, "output", refuse)
+    with pytest.raises(OSError, match=r"^bad GPIO number$"):
+        pins.pressed(22)
+    with pytest.raises(OSError, match=r"^bad GPIO number$"):
+        pins.lamp(17, True)
+
+
 def test_a_pin_in_use_is_said_in_one_line(gpio, dev):
     gpio.busy.add(23)
     with pytest.raises(OSError, match="no buttons: GPIO busy"):

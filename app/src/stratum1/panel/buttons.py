@@ -8,7 +8,7 @@ Pi 5, is to be had everywhere; plain reading works with both.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
@@ -45,9 +45,15 @@ class Pins(Protocol):
     def close(self) -> None: ...
 
 
-def _text(error: Exception) -> str:
-    """What is wrong, in words: an lgpio.error would tell them in quotes."""
-    return error.args[0] if len(error.args) == 1 and isinstance(error.args[0], str) else str(error)
+@contextlib.contextmanager
+def _told(what: str = "") -> Iterator[None]:
+    """OSError for whatever goes wrong with a line: that may be an OSError, an lgpio.error or a RuntimeError."""
+    try:
+        yield
+    except Exception as error:
+        # An lgpio.error would tell its words in quotes.
+        words = error.args[0] if len(error.args) == 1 and isinstance(error.args[0], str) else str(error)
+        raise OSError(f"{what}{words}") from None
 
 
 class GpioPins:
@@ -60,21 +66,21 @@ class GpioPins:
             raise OSError(f"no buttons: RPi.GPIO: {error}") from None
         self._gpio: Any = GPIO
         self._used = [*buttons, *lamps]
-        try:
+        with _told("no buttons: "):
             GPIO.setwarnings(False)
             GPIO.setmode(GPIO.BCM)
             for pin in buttons:
                 GPIO.setup(pin, GPIO.IN, pull_up_down=GPIO.PUD_UP)
             for pin in lamps:
                 GPIO.setup(pin, GPIO.OUT, initial=GPIO.LOW)
-        except Exception as error:  # a line in use is an OSError, an lgpio.error or a RuntimeError
-            raise OSError(f"no buttons: {_text(error)}") from None
 
     def pressed(self, pin: int) -> bool:
-        return not self._gpio.input(pin)
+        with _told():
+            return not self._gpio.input(pin)
 
     def lamp(self, pin: int, on: bool) -> None:
-        self._gpio.output(pin, on)
+        with _told():
+            self._gpio.output(pin, on)
 
     def close(self) -> None:
         with contextlib.suppress(Exception):
